@@ -1,0 +1,141 @@
+"""Arrays of any library: which namespace serves them, and the few operations the array API standard lacks.
+
+Formulas above this floor are written once against the array API standard. NumPy arrays get NumPy itself;
+other libraries get their wrapper from array-api-compat, imported when the first such array arrives.
+"""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from .errors import DtypeError
+
+Array = Any
+"""An array of NumPy, PyTorch, JAX or any library that follows the array API standard."""
+
+FLOATING = ("float32", "float64")
+
+
+def namespace(x: Array) -> Any:
+    """Return the array API namespace of ``x``: ``numpy`` itself for NumPy arrays."""
+    if isinstance(x, np.ndarray):
+        return np
+    import array_api_compat
+
+    return array_api_compat.array_namespace(x)
+
+
+def is_numpy(x: Array) -> bool:
+    """Whether ``x`` is a NumPy array, so that ``out=`` and strided views may be used."""
+    return isinstance(x, np.ndarray)
+
+
+def is_plain(x: Array) -> bool:
+    """Whether ``x`` holds exact numbers, symbols or complex steps, which float-only tricks would break.
+
+    Shifting by a maximum or branching on a sign keeps floats in range, but it is not analytic (complex steps)
+    and not wanted where the numbers carry their own range (object arrays of fractions, balls, symbols).
+    """
+    return isinstance(x, np.ndarray) and x.dtype.kind in "Oc"
+
+
+def dtype_name(x: Array) -> str:
+    """Return the element type of ``x`` as a word, the same in every library: ``"float32"``, ``"int64"``."""
+    return str(x.dtype).rsplit(".", 1)[-1]
+
+
+def require_floating(x: Array, who: str) -> None:
+    """Raise DtypeError unless ``x`` can carry derivatives.
+
+    float32 and float64 can; so can NumPy's longdouble, complex and object arrays, which serve the oracles.
+    """
+    if isinstance(x, np.ndarray) and (x.dtype.kind in "Oc" or x.dtype == np.longdouble):
+        return
+    name = dtype_name(x)
+    if name not in FLOATING:
+        raise DtypeError(
+            f"{who} has dtype {name}, expected float32 or float64; convert it, as in x.astype('float32')."
+        )
+
+
+def flatten(x: Array) -> Array:
+    """Return ``x`` of shape (batch, \\*example) as (batch, n), row-major; a view where the library can."""
+    if x.ndim == 2:
+        return x
+    size = 1
+    for length in x.shape[1:]:
+        size *= length
+    return namespace(x).reshape(x, (x.shape[0], size))
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(length: int, dtype: Any) -> Any:
+    ones = np.ones(length, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def batch_sum(u: Array, out: Array | None = None) -> Array:
+    """Return the sum of the rows of ``u``: (batch, n) to (n,), into ``out`` if given (NumPy only)."""
+    if not is_numpy(u):
+        return namespace(u).sum(u, axis=0)
+    if u.shape[0] == 1:
+        return u[0] if out is None else _copy(u[0], out)
+    if u.dtype.kind == "O":
+        return np.add.reduce(u, axis=0, out=out)
+    # A product with a vector of ones runs in BLAS, several times faster than a reduction over the first axis.
+    return np.matmul(_ones(u.shape[0], u.dtype), u, out=out)
+
+
+def _copy(source: Any, out: Any) -> Any:
+    out[...] = source
+    return out
+
+
+def sum_of_outer_products(u: Array, x: Array, out: Array | None = None) -> Array:
+    """Return ``u^T x``, the sum over the batch of the outer products of rows.
+
+    Shapes:
+        u: (batch, m)
+        x: (batch, n)
+        result: (m, n), into ``out`` if given (NumPy only)
+    """
+    if not is_numpy(u):
+        return u.T @ x
+    if u.shape[0] == 1 and u.dtype.kind != "O":
+        # BLAS with an inner dimension of one is several times slower than the plain outer product.
+        return np.einsum("i,j->ij", u[0], x[0], out=out)
+    return np.matmul(u.T, x, out=out)
+
+
+def eye(n: int, like: Array | None = None) -> Array:
+    """Return the n x n identity in the library, dtype and device of ``like`` (NumPy float64 without it)."""
+    if like is None:
+        return np.eye(n)
+    if is_numpy(like):
+        return np.eye(n, dtype=like.dtype)
+    return namespace(like).eye(n, dtype=like.dtype, device=getattr(like, "device", None))
+
+
+def scatter_add(values: Array, index: Array, n: int) -> Array:
+    """Return y with ``y[..., index[i]] += values[..., i]``: the transpose of taking entries.
+
+    Shapes:
+        values: (batch, rows, m)
+        index: (m,), shared, or (batch, m)
+        result: (batch, rows, n)
+    """
+    xp = namespace(values)
+    if is_numpy(values):
+        batch = (
+            np.broadcast_shapes(values.shape[:1], index.shape[:-1])[0] if index.ndim == 2 else values.shape[0]
+        )
+        values = np.broadcast_to(values, (batch, *values.shape[1:]))
+        result = np.zeros((*values.shape[:2], n), values.dtype)
+        where = np.broadcast_to(index[..., None, :] if index.ndim == 2 else index, values.shape)
+        first, second = np.ogrid[: values.shape[0], : values.shape[1]]
+        np.add.at(result, (first[..., None], second[..., None], where), values)
+        return result
+    chosen = xp.astype(index[..., None] == xp.arange(n, dtype=index.dtype), values.dtype)
+    return values @ chosen

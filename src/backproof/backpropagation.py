@@ -1,0 +1,221 @@
+"""The theorem, executable: the gradient as a product of Jacobians, in three orders.
+
+    d loss / d theta_l = delta_L A_L A_{L-1} ... A_{l+1} B_l
+
+``value_and_gradient`` multiplies from the left and shares the prefix (backpropagation); ``algorithm_1``
+assembles the Jacobian of the network first and multiplies by delta_L last; ``naive_product`` multiplies every
+block out by itself. The numbers are the same, the costs are not: give a ``Tally`` to see them.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, eye, is_numpy, namespace
+from .chain import Tally
+from .errors import NonFiniteError, OptionError
+from .layers import Steps
+from .losses import Loss
+from .network import Network
+from .parameters import Parameters
+
+ALGORITHM_1_BYTES = 4 * 2**30
+"""The largest parameter Jacobian that ``algorithm_1`` will assemble."""
+
+
+def value_and_gradient(
+    net: Network,
+    theta: Parameters,
+    x: Array,
+    y: Array,
+    loss: Loss,
+    *,
+    weights: Array | None = None,
+    tally: Tally | None = None,
+    out: Parameters | None = None,
+) -> tuple[Array, Parameters]:
+    r"""Return the loss and its gradient by backpropagation: vector first, prefix shared.
+
+    Math:
+        delta_{l-1} = delta_l A_l ,   d loss / d theta_l = delta_l B_l ,   l = L, ..., 1
+
+    Cost: linear in depth.
+
+    Shapes:
+        x: (batch, \*input_shape)
+        y: what the loss takes
+        gradient.vector: (P,)
+
+    Args:
+        net: the network.
+        theta: its parameters.
+        x: inputs, in the library and dtype of theta.
+        y: targets.
+        loss: a loss, as in ``CrossEntropy()``.
+        weights: (batch,) example weights.
+        tally: counts the multiplications of the backward pass.
+        out: parameters whose vector the gradient is written into (NumPy), saving an allocation.
+
+    Raises:
+        ShapeError, DtypeError, DataError: an argument does not fit; the message names the layer or the loss.
+        NonFiniteError: the loss is NaN or infinite; the message names the first layer where that arises.
+
+    Source: MATH, "The theorem".
+    """
+    steps = net.linearize(theta, x)
+    value, delta = loss.value_and_gradient(steps.output, y, weights)
+    _require_finite(value, net, theta, x, loss)
+    gradient = _empty_gradient(theta, out)
+    sink = gradient.flat() if gradient is not None else {}
+    steps.backward(delta, sink, input_too=False, tally=tally)
+    return value, gradient if gradient is not None else _assemble(theta, sink)
+
+
+def gradient(
+    net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, weights: Array | None = None
+) -> Parameters:
+    """Return the gradient alone; see ``value_and_gradient``."""
+    return value_and_gradient(net, theta, x, y, loss, weights=weights)[1]
+
+
+def input_gradient(
+    net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, weights: Array | None = None
+) -> Array:
+    r"""Return d loss / d x_0 = delta_L A_L ... A_1, in the shape of x."""
+    steps = net.linearize(theta, x)
+    value, delta = loss.value_and_gradient(steps.output, y, weights)
+    _require_finite(value, net, theta, x, loss)
+    delta = steps.backward(delta, {}, input_too=True)
+    return namespace(x).reshape(delta, x.shape)
+
+
+def algorithm_1(
+    net: Network,
+    theta: Parameters,
+    x: Array,
+    y: Array,
+    loss: Loss,
+    *,
+    weights: Array | None = None,
+    tally: Tally | None = None,
+) -> tuple[Array, Parameters]:
+    r"""Return the loss and its gradient by [D]'s Algorithm 1: the Jacobian of the network first.
+
+    Math:
+        J_l = A_L ... A_{l+1} B_l     (n_L x p_l, dense)
+        d loss / d theta = delta_L [ J_1 ... J_L ]
+
+    Cost: n_L rows travel through the layers instead of one.
+
+    Raises:
+        OptionError: the Jacobian would take more than ``ALGORITHM_1_BYTES``; the message has the size.
+
+    Source: [D], Algorithm 1; MATH, "The theorem".
+    """
+    steps = net.linearize(theta, x)
+    value, delta = loss.value_and_gradient(steps.output, y, weights)
+    _require_finite(value, net, theta, x, loss)
+    _check_size(net, delta)
+    blocks = _parameter_jacobian(steps, delta, tally)
+    sink = {}
+    for name, J in blocks.items():
+        _count(tally, f"delta J[{name}]", delta.shape[0] * math.prod(J.shape[1:]))
+        sink[name] = (delta[:, None, :] @ J)[:, 0, :].sum(0)
+    return value, _assemble(theta, sink)
+
+
+def _parameter_jacobian(steps: Steps, delta: Array, tally: Tally | None) -> dict[str, Array]:
+    """Return J_l by name, (batch, n_L, p_l): the rows of the identity pulled through A_L ... A_{l+1} B_l."""
+    batch, n = delta.shape
+    xp, blocks = namespace(delta), {}
+    rows = xp.broadcast_to(eye(n, delta)[None], (batch, n, n))
+    for index in reversed(range(len(steps))):
+        A, B = steps[index].A, steps[index].B
+        for name, block in B.items():
+            _count(tally, f"G B[{index}.{name}]", batch * n * block.pull_cost)
+            blocks[f"{index}.{name}"] = block.pull(rows)
+        if index:
+            _count(tally, f"G A[{index}]", batch * n * A.pull_cost)
+            rows = A.pull(rows)
+    return blocks
+
+
+def naive_product(
+    net: Network,
+    theta: Parameters,
+    x: Array,
+    y: Array,
+    loss: Loss,
+    *,
+    weights: Array | None = None,
+    tally: Tally | None = None,
+) -> tuple[Array, Parameters]:
+    r"""Return the loss and its gradient with every block multiplied out by itself, sharing nothing.
+
+    Math:
+        d loss / d theta_l = ((delta_L A_L) A_{L-1}) ... A_{l+1}) B_l     from the start, for every l
+
+    Cost: quadratic in depth.
+
+    Source: MATH, "The theorem".
+    """
+    steps = net.linearize(theta, x)
+    value, delta_L = loss.value_and_gradient(steps.output, y, weights)
+    _require_finite(value, net, theta, x, loss)
+    batch, sink = delta_L.shape[0], {}
+    for index in range(len(steps)):
+        for name, B in steps[index].B.items():
+            delta = delta_L
+            for later in reversed(range(index + 1, len(steps))):
+                _count(tally, f"[{index}.{name}] delta A[{later}]", batch * steps[later].A.pull_cost)
+                delta = steps[later].A.pull(delta)
+            _count(tally, f"[{index}.{name}] delta B", batch * B.pull_cost)
+            sink[f"{index}.{name}"] = B.pull_sum(delta)
+    return value, _assemble(theta, sink)
+
+
+def _count(tally: Tally | None, what: str, multiplications: int) -> None:
+    if tally is not None:
+        tally.add(what, multiplications)
+
+
+def _check_size(net: Network, delta: Array) -> None:
+    size = delta.shape[0] * delta.shape[1] * net.layout.size * getattr(delta.dtype, "itemsize", 8)
+    if size > ALGORITHM_1_BYTES:
+        raise OptionError(
+            f"algorithm_1: the parameter Jacobian of {delta.shape[0]} examples would take {size / 2**30:.1f} GiB, "
+            f"expected at most {ALGORITHM_1_BYTES / 2**30:.0f}; give fewer examples, or use value_and_gradient."
+        )
+
+
+def _empty_gradient(theta: Parameters, out: Parameters | None) -> Parameters | None:
+    """Return where the gradient is written: a vector with views on NumPy, None for other libraries."""
+    if not is_numpy(theta.vector):
+        return None
+    if out is None:
+        return theta.with_vector(np.empty_like(theta.vector))
+    if (
+        out.vector.shape != theta.vector.shape
+        or out.vector.dtype != theta.vector.dtype
+        or out.vector is theta.vector
+    ):
+        raise OptionError("value_and_gradient: out must be other parameters of the shape and dtype of theta.")
+    return out
+
+
+def _assemble(theta: Parameters, sink: dict[str, Any]) -> Parameters:
+    """Return the flat blocks, in the layout's order, as one vector."""
+    blocks = [sink[name] for name in theta.layout.shapes]
+    if not blocks:
+        return theta.with_vector(theta.vector)
+    return theta.with_vector(namespace(theta.vector).concat(blocks))
+
+
+def _require_finite(value: Array, net: Network, theta: Parameters, x: Array, loss: Loss) -> None:
+    if is_numpy(value) or isinstance(value, np.generic):
+        if value.dtype.kind == "f" and not math.isfinite(value):
+            raise net.first_nonfinite(theta, x) or NonFiniteError(
+                f"{type(loss).__name__}: the loss is {value} although all outputs are finite; are the targets?"
+            )
+        return

@@ -1,0 +1,144 @@
+"""Special functions that stay finite for large arguments, each with its exact twin.
+
+For floats every formula is arranged so that ``exp`` never overflows. That needs branches on signs or a shift
+by the maximum, which exact numbers do not need and complex steps do not survive: ``arrays.is_plain`` chooses.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from .arrays import Array, is_numpy, is_plain, namespace
+
+
+def sigmoid(x: Array) -> Array:
+    """Return ``1 / (1 + exp(-x))`` elementwise, accurate in both tails."""
+    xp = namespace(x)
+    if is_plain(x):
+        return 1 / (1 + xp.exp(-x))
+    z = xp.exp(-xp.abs(x))
+    # For x < 0, exp(x) / (1 + exp(x)) keeps the relative accuracy that 1 - 1/(1 + exp(x)) would lose.
+    return xp.where(x >= 0, xp.ones_like(z), z) / (1 + z)
+
+
+def softplus(x: Array) -> Array:
+    """Return ``log(1 + exp(x))`` elementwise; its derivative is ``sigmoid``."""
+    xp = namespace(x)
+    if is_plain(x):
+        return xp.log1p(xp.exp(x))
+    return positive_part(x) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def positive_part(x: Array) -> Array:
+    """Return ``max(x, 0)`` elementwise."""
+    xp = namespace(x)
+    return xp.maximum(x, 0) if is_numpy(x) else xp.where(x > 0, x, xp.zeros_like(x))
+
+
+def negative_part(x: Array) -> Array:
+    """Return ``min(x, 0)`` elementwise."""
+    xp = namespace(x)
+    return xp.minimum(x, 0) if is_numpy(x) else xp.where(x < 0, x, xp.zeros_like(x))
+
+
+def magnitude(x: Array) -> Array:
+    """Return ``|x|`` elementwise; for complex steps, minus or plus x, which is analytic on each side of 0."""
+    xp = namespace(x)
+    return xp.where(x < 0, -x, x) if is_plain(x) else xp.abs(x)
+
+
+def choose(condition: Array, yes: Array | float, no: Array | float, like: Array | None = None) -> Array:
+    """Return ``yes`` where ``condition`` holds, else ``no``; plain numbers take the dtype of ``like``."""
+    like = yes if like is None else like
+    xp = namespace(like)
+    if isinstance(yes, float):
+        yes = xp.asarray(yes, dtype=like.dtype)
+    if isinstance(no, float):
+        no = xp.asarray(no, dtype=like.dtype)
+    return xp.where(condition, yes, no)
+
+
+def indicator(condition: Array, like: Array) -> Array:
+    """Return 1 where ``condition`` holds and 0 elsewhere, in the dtype of ``like``."""
+    if is_numpy(like):
+        return condition.astype(like.dtype)
+    return namespace(like).astype(condition, like.dtype)
+
+
+def shift(x: Array) -> Array:
+    """Return ``x`` minus its maximum along the last axis; exact numbers are returned as they are.
+
+    Softmax is unchanged by a common shift; with maximum 0, ``exp`` cannot overflow.
+    """
+    if is_plain(x):
+        return x
+    if is_numpy(x):
+        return x - np.maximum.reduce(x, axis=-1, keepdims=True)
+    return x - namespace(x).max(x, axis=-1, keepdims=True)
+
+
+def total(x: Array) -> Array:
+    """Return the sum along the last axis, which is kept with length one."""
+    if is_numpy(x):
+        return np.add.reduce(x, axis=-1, keepdims=True)
+    return namespace(x).sum(x, axis=-1, keepdims=True)
+
+
+def softmax(x: Array) -> Array:
+    """Return ``exp(x) / sum exp(x)`` along the last axis."""
+    e = namespace(x).exp(shift(x))
+    return e / total(e)
+
+
+def log_softmax(x: Array) -> Array:
+    """Return ``x - log(sum exp(x))`` along the last axis."""
+    xp = namespace(x)
+    shifted = shift(x)
+    return shifted - xp.log(total(xp.exp(shifted)))
+
+
+def normal_cdf(x: Array) -> Array:
+    """Return the standard normal distribution function, ``erfc(-x / sqrt 2) / 2``."""
+    return erfc(x * -math.sqrt(0.5)) * 0.5
+
+
+def normal_density(x: Array) -> Array:
+    """Return the standard normal density, ``exp(-x^2 / 2) / sqrt(2 pi)``."""
+    return namespace(x).exp(x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
+
+
+def erfc(x: Array) -> Array:
+    """Return the complementary error function, from the array's own library.
+
+    NumPy has none: SciPy's is used where it is installed, else the standard library's, entry by entry.
+    """
+    if not is_numpy(x):
+        return _erfc_elsewhere(x)
+    if x.dtype.kind == "O":
+        return np.frompyfunc(lambda entry: entry.erfc(), 1, 1)(x)
+    return _numpy_erfc()(x)
+
+
+@functools.cache
+def _numpy_erfc() -> np.ufunc:
+    try:
+        from scipy.special import erfc as ufunc
+    except ImportError:
+        ufunc = np.vectorize(math.erfc)
+        return lambda x: ufunc(x).astype(x.dtype)  # type: ignore[return-value]
+    return ufunc  # type: ignore[no-any-return]
+
+
+def _erfc_elsewhere(x: Array) -> Array:
+    library = type(x).__module__.split(".")[0]
+    if library == "torch":
+        import torch
+
+        return torch.erfc(x)
+    if library in ("jax", "jaxlib"):
+        import jax.scipy.special
+
+        return jax.scipy.special.erfc(x)
+    xp = namespace(x)
+    return xp.asarray(_numpy_erfc()(np.asarray(x)), dtype=x.dtype)

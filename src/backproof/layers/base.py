@@ -1,0 +1,240 @@
+"""What a layer is: a function of (theta, x) with its total derivative, two Jacobians in closed form."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..arrays import Array, flatten, namespace, require_floating
+from ..chain import Tally
+from ..errors import ShapeError
+from ..operators import DirectSum, Operator, Stack
+
+Shape = tuple[int, ...]
+Theta = Mapping[str, Array]
+
+
+class Linearization(ABC):
+    """A layer at one point: its output and its two Jacobians there.
+
+    Attributes:
+        output: y = f(x, theta), shape (batch, \\*output_shape).
+        A: d y / d x, an operator m x n.
+        B: d y / d theta, one operator m x p for every named parameter.
+    """
+
+    __slots__ = ()
+    output: Array
+
+    @property
+    @abstractmethod
+    def A(self) -> Operator:
+        """The Jacobian with respect to the input."""
+
+    @property
+    @abstractmethod
+    def B(self) -> Mapping[str, Operator]:
+        """The Jacobians with respect to the parameters, by name."""
+
+    @abstractmethod
+    def backward(
+        self,
+        delta: Array,
+        gradient: MutableMapping[str, Array],
+        input_too: bool = True,
+        tally: Tally | None = None,
+        place: str = "",
+    ) -> Array | None:
+        """Put ``delta B`` (summed over the batch) into ``gradient`` and return ``delta A``.
+
+        Args:
+            delta: d loss / d y, (batch, m).
+            gradient: flat arrays by parameter name. An array that is there already is written into.
+            input_too: whether ``delta A`` is wanted; None is returned without it.
+            tally: counts the multiplications if given.
+            place: name of the layer inside the network, for the tally.
+        """
+
+
+class Closed(Linearization):
+    """A linearization whose two Jacobians are given in closed form."""
+
+    __slots__ = ("_A", "_B", "output")
+
+    def __init__(self, output: Array, A: Operator, B: Mapping[str, Operator]) -> None:
+        self.output = output
+        self._A = A
+        self._B = B
+
+    @property
+    def A(self) -> Operator:
+        """The Jacobian with respect to the input."""
+        return self._A
+
+    @property
+    def B(self) -> Mapping[str, Operator]:
+        """The Jacobians with respect to the parameters, by name."""
+        return self._B
+
+    def backward(
+        self,
+        delta: Array,
+        gradient: MutableMapping[str, Array],
+        input_too: bool = True,
+        tally: Tally | None = None,
+        place: str = "",
+    ) -> Array | None:
+        """Compute ``delta B`` and ``delta A``: the two products of the recursion."""
+        if tally is not None:
+            batch = delta.shape[0]
+            for name, B in self._B.items():
+                tally.add(f"delta B[{place}.{name}]", batch * B.pull_cost)
+            if input_too:
+                tally.add(f"delta A[{place}]", batch * self._A.pull_cost)
+        for name, B in self._B.items():
+            gradient[name] = B.pull_sum(delta, gradient.get(name))
+        return self._A.pull(delta) if input_too else None
+
+
+@dataclass(frozen=True, repr=False)
+class Layer(ABC):
+    """A differentiable function of parameters and input, described without arrays.
+
+    A subclass is a frozen dataclass of plain settings that gives ``value`` and ``jacobians``, and where it has
+    them ``parameter_shapes``, ``output_shape`` and ``initialize``. All are pure functions of (theta, x).
+
+    Shapes:
+        x: (batch, \\*input_shape)
+        y: (batch, \\*output_shape(input_shape))
+        A: (m, n) with m and n the sizes of one example of y and x
+        B[name]: (m, p) with p the size of that parameter, row-major
+    """
+
+    coupled: ClassVar[bool] = False
+    """Whether the examples of a batch depend on one another, so that no per-example Jacobian exists."""
+
+    # -- what a layer gives -------------------------------------------------------------------------------
+
+    @abstractmethod
+    def value(self, theta: Theta, x: Array) -> Array:
+        """Return y = f(x, theta)."""
+
+    @abstractmethod
+    def jacobians(self, theta: Theta, x: Array, y: Array) -> tuple[Operator, dict[str, Operator]]:
+        """Return A = dy/dx and B = dy/dtheta by name, at the point where ``value`` gave ``y``."""
+
+    @property
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """Shapes of the parameters by name, in their order in the vector theta."""
+        return {}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of one example of y, given that of x.
+
+        Raises:
+            ShapeError: an input of this shape does not fit; the message names the layer.
+        """
+        return shape
+
+    def initialize(self, generator: np.random.Generator) -> dict[str, Any]:
+        """Return starting values for the parameters as NumPy float64 arrays."""
+        return {}
+
+    def training(self, step: int, place: tuple[int, ...] = ()) -> "Layer":
+        """Return the layer as it acts in one training step; only layers that draw random numbers differ."""
+        return self
+
+    # -- what a layer is asked ----------------------------------------------------------------------------
+
+    def forward(self, theta: Theta, x: Array) -> Array:
+        """Return y = f(x, theta) after checking shapes and dtype.
+
+        Raises:
+            ShapeError, DtypeError: the input or a parameter does not fit; the message names the layer.
+        """
+        self._check(theta, x)
+        return self.value(theta, x)
+
+    def linearize(self, theta: Theta, x: Array) -> Linearization:
+        """Return y, A and B at (theta, x) after checking shapes and dtype.
+
+        Raises:
+            ShapeError, DtypeError: the input or a parameter does not fit; the message names the layer.
+        """
+        self._check(theta, x)
+        return self.linearized(theta, x)
+
+    def linearized(self, theta: Theta, x: Array) -> Linearization:
+        """Return y, A and B without checks; a layer that shares work between them overrides this."""
+        y = self.value(theta, x)
+        A, B = self.jacobians(theta, x, y)
+        return Closed(y, A, B)
+
+    def _check(self, theta: Theta, x: Array) -> None:
+        require_floating(x, f"{self.label}: input")
+        if x.ndim < 2:
+            raise ShapeError(f"{self.label}: input has shape {tuple(x.shape)}, expected a batch axis first.")
+        self.output_shape(tuple(x.shape[1:]))
+        for name, shape in self.parameter_shapes.items():
+            if name not in theta:
+                raise ShapeError(f"{self.label}: parameter {name!r} is missing, expected shape {shape}.")
+            if tuple(theta[name].shape) != shape:
+                came = tuple(theta[name].shape)
+                raise ShapeError(f"{self.label}: parameter {name!r} has shape {came}, expected {shape}.")
+
+    # -- how a layer is written down ----------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """The layer as error messages and tables name it."""
+        return repr(self)
+
+    def misfit(self, shape: Shape, expected: str) -> ShapeError:
+        """Return the error for an input of the wrong shape."""
+        came = ", ".join(["batch", *map(str, shape)])
+        return ShapeError(f"{self.label}: input has shape ({came}), expected ({expected}).")
+
+    def __repr__(self) -> str:
+        settings = (getattr(self, field.name) for field in fields(self))
+        defaults = [field.default for field in fields(self)]
+        shown = [
+            repr(value) if not i and field.default is not value else f"{field.name}={value!r}"
+            for i, (field, value, default) in enumerate(zip(fields(self), settings, defaults, strict=True))
+            if value != default
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class LastAxis(Layer):
+    """A layer that acts on the last axis alike at every place: each place is an example to its formulas.
+
+    ``value`` and ``jacobians`` are written for x of shape (batch, n); for (batch, \\*places, n) the Jacobians
+    are a direct sum (A) and a stack (B) of theirs.
+    """
+
+    def linearized(self, theta: Theta, x: Array) -> Linearization:
+        """Return y, A and B, with the places of every example treated as a longer batch."""
+        if x.ndim == 2:
+            return self.linearized_rows(theta, x)
+        xp, n = namespace(x), x.shape[-1]
+        inner = self.linearized_rows(theta, xp.reshape(x, (-1, n)))
+        output = xp.reshape(inner.output, (*x.shape[:-1], inner.output.shape[-1]))
+        places = 1
+        for length in x.shape[1:-1]:
+            places *= length
+        return Closed(
+            output, DirectSum(inner.A, places), {name: Stack(B, places) for name, B in inner.B.items()}
+        )
+
+    def linearized_rows(self, theta: Theta, x: Array) -> Linearization:
+        """Return y, A and B for x of shape (batch, n)."""
+        y = self.value(theta, x)
+        A, B = self.jacobians(theta, x, y)
+        return Closed(y, A, B)
+
+
+def flat_output(step: Linearization) -> Array:
+    """Return a step's output as (batch, m)."""
+    return flatten(step.output)

@@ -1,0 +1,139 @@
+"""Layers that rearrange or drop entries."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..arrays import Array, flatten, is_numpy, namespace
+from ..errors import OptionError
+from ..operators import Diagonal, Identity, Operator
+from .base import Closed, Layer, Linearization, Shape, Theta
+
+
+class Flatten(Layer):
+    r"""Every example as one vector, row-major.
+
+    Math:
+        A = I    (vec of an array and vec of its reshape are the same vector)
+
+    Shapes:
+        x: (batch, \*any)
+        y: (batch, n)
+        A: (n, n), shared by the batch
+    """
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (n,) with n the product of the axes."""
+        return (math.prod(shape),)
+
+    def value(self, theta: Theta, x: Array) -> Array:
+        """Return x as (batch, n)."""
+        return flatten(x)
+
+    def jacobians(self, theta: Theta, x: Array, y: Array) -> tuple[Operator, dict[str, Operator]]:
+        """Return the identity."""
+        return Identity(y.shape[1]), {}
+
+
+@dataclass(frozen=True, repr=False)
+class Reshape(Layer):
+    r"""Every example in another shape, row-major order kept.
+
+    Math:
+        A = I
+
+    Shapes:
+        x: (batch, \*any)
+        y: (batch, \*target)
+        A: (n, n), shared by the batch
+
+    Args:
+        target: the new shape of one example; one axis may be -1.
+
+    Raises:
+        ShapeError: the sizes differ.
+    """
+
+    target: Shape
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target", tuple(self.target))
+        sizes = [size for size in self.target if size != -1]
+        if len(self.target) - len(sizes) > 1 or any(not isinstance(size, int) or size < 1 for size in sizes):
+            raise OptionError(
+                f"Reshape: target={self.target}, expected sizes of at least 1 and at most one -1."
+            )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the target with -1 filled in."""
+        size, known = math.prod(shape), math.prod(s for s in self.target if s != -1)
+        if size % known or (-1 not in self.target and size != known):
+            raise self.misfit(shape, f"batch, and {known} entries to fill {self.target}")
+        return tuple(size // known if s == -1 else s for s in self.target)
+
+    def value(self, theta: Theta, x: Array) -> Array:
+        """Return x as (batch, \\*target)."""
+        return namespace(x).reshape(x, (x.shape[0], *self.output_shape(tuple(x.shape[1:]))))
+
+    def jacobians(self, theta: Theta, x: Array, y: Array) -> tuple[Operator, dict[str, Operator]]:
+        """Return the identity."""
+        return Identity(math.prod(y.shape[1:])), {}
+
+
+@dataclass(frozen=True, repr=False)
+class Dropout(Layer):
+    r"""In training, each entry is 0 with probability p, else divided by 1 - p; otherwise the identity.
+
+    The mask is a function of the seed, the training step and the layer's place in the network, so a resumed
+    training sees the same masks. ``Network.training(step)`` switches it on for one step.
+
+    Math:
+        A = diag(mask) / (1 - p)    in training,    I otherwise
+
+    Shapes:
+        x: (batch, \*any)
+        y: (batch, \*any)
+        A: (n, n), one per example
+
+    Args:
+        p: probability of a zero, in [0, 1).
+        seed: of the masks.
+        step: the training step whose mask is used; None is evaluation.
+        place: where in the network the layer stands.
+    """
+
+    p: float = 0.5
+    seed: int = 0
+    step: int | None = None
+    place: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p < 1:
+            raise OptionError(f"Dropout: p={self.p!r}, expected a probability in [0, 1).")
+
+    def training(self, step: int, place: tuple[int, ...] = ()) -> "Dropout":
+        """Return the layer with the mask of this step."""
+        return replace(self, step=step, place=place)
+
+    def value(self, theta: Theta, x: Array) -> Array:
+        """Return x with entries dropped, or x itself outside training."""
+        return x if self.step is None else x * self._mask(x)
+
+    def linearized(self, theta: Theta, x: Array) -> Linearization:
+        """Return y and A from one drawing of the mask."""
+        if self.step is None:
+            return Closed(x, Identity(math.prod(x.shape[1:])), {})
+        mask = self._mask(x)
+        return Closed(x * mask, Diagonal(flatten(mask)), {})
+
+    def jacobians(self, theta: Theta, x: Array, y: Array) -> tuple[Operator, dict[str, Operator]]:
+        """Return diag(mask) / (1 - p), or the identity outside training."""
+        step = self.linearized(theta, x)
+        return step.A, {}
+
+    def _mask(self, x: Array) -> Array:
+        entropy = [self.seed, self.step or 0, *self.place]
+        drawn = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy))).random(tuple(x.shape))
+        mask = np.where(drawn >= self.p, 1.0 / (1.0 - self.p), 0.0)
+        return mask.astype(x.dtype) if is_numpy(x) else namespace(x).asarray(mask, dtype=x.dtype)

@@ -1,0 +1,58 @@
+"""Softmax and its logarithm: a diagonal plus a matrix of rank one."""
+
+from ..arrays import Array, namespace
+from ..functions import log_softmax, softmax
+from ..operators import Diagonal, Identity, LowRankUpdate, Operator
+from .base import LastAxis, Theta
+
+
+class Softmax(LastAxis):
+    r"""``y = exp(x) / sum exp(x)`` on the last axis.
+
+    Math:
+        A = diag(y) - y y^T
+
+    Shapes:
+        x: (batch, \*places, n)
+        y: (batch, \*places, n)
+        A: (n, n), one per example
+
+    Dtype: floating, kept.
+
+    Source: MATH, "Layers: total derivatives", softmax.
+    """
+
+    def value(self, theta: Theta, x: Array) -> Array:
+        """Return the softmax of every row."""
+        return softmax(x)
+
+    def jacobians(self, theta: Theta, x: Array, y: Array) -> tuple[Operator, dict[str, Operator]]:
+        """Return diag(y) - y y^T."""
+        return LowRankUpdate(Diagonal(y), -y[:, :, None], y[:, :, None]), {}
+
+
+class LogSoftmax(LastAxis):
+    r"""``y = x - log(sum exp(x))`` on the last axis.
+
+    Math:
+        A = I - 1 s^T,   s = softmax(x) = exp(y)
+
+    Shapes:
+        x: (batch, \*places, n)
+        y: (batch, \*places, n)
+        A: (n, n), one per example
+
+    Dtype: floating, kept.
+
+    Source: MATH, "Layers: total derivatives", log-softmax.
+    """
+
+    def value(self, theta: Theta, x: Array) -> Array:
+        """Return the logarithm of the softmax of every row."""
+        return log_softmax(x)
+
+    def jacobians(self, theta: Theta, x: Array, y: Array) -> tuple[Operator, dict[str, Operator]]:
+        """Return I - 1 s^T."""
+        xp = namespace(y)
+        s = xp.exp(y)[:, :, None]
+        return LowRankUpdate(Identity(y.shape[1]), -xp.ones_like(s), s), {}

@@ -1,0 +1,240 @@
+"""A network: the composition of its layers, its parameters, and the checks at its door."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, dtype_name, is_numpy, namespace, require_floating
+from .errors import DtypeError, NonFiniteError, OptionError, ShapeError
+from .layers import Chain, Layer, Steps, describe, layer_from
+from .operators import Operator
+from .parameters import Layout, Parameters
+
+
+class Network:
+    r"""The composition x_L = f_L(... f_1(x_0, theta_1) ..., theta_L).
+
+    A network holds no arrays: parameters are a second thing, ``theta``, made by ``initialize``. Parameters are
+    named by the layer's index and their name in the layer, ``"0.weight"``; inside combinators ``"2.0.weight"``.
+
+    Shapes:
+        x: (batch, \*input_shape)
+        forward: (batch, \*output_shape)
+        theta.vector: (P,)
+
+    Args:
+        layers: layers, combinators, or nested lists of them.
+
+    Raises:
+        OptionError: an entry is not a layer.
+    """
+
+    __slots__ = ("_checked", "chain", "layout")
+
+    def __init__(self, layers: Iterable[Any]) -> None:
+        self.chain = Chain(tuple(layers))
+        self.layout = Layout(self.chain.parameter_shapes)
+        self._checked: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+    # -- structure ----------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in order."""
+        return self.chain.layers
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, index: int) -> Layer:
+        return self.layers[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Network) and self.chain == other.chain
+
+    def __hash__(self) -> int:
+        return hash(self.chain)
+
+    def __repr__(self) -> str:
+        inner = ",\n".join(f"    {layer!r}" for layer in self.layers)
+        return f"Network([\n{inner},\n])"
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one output, given that of one input.
+
+        Raises:
+            ShapeError: a layer does not fit; the message names it and its position.
+        """
+        result = self._checked.get(shape)
+        if result is None:
+            result = self._checked[shape] = self.chain.output_shape(shape)
+        return result
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return the layers as plain data, for files."""
+        return [describe(layer) for layer in self.layers]
+
+    @staticmethod
+    def from_description(description: Any) -> "Network":
+        """Return the network that ``describe`` wrote down.
+
+        Raises:
+            OptionError: a layer or setting is unknown; the message names its position.
+        """
+        if not isinstance(description, list) or not description:
+            raise OptionError(f"a network's description is {description!r:.60}, expected a list of layers.")
+        layers = []
+        for index, entry in enumerate(description):
+            try:
+                layers.append(layer_from(entry))
+            except OptionError as error:
+                raise OptionError(f"layer {index}: {error}") from None
+        return Network(layers)
+
+    # -- parameters ---------------------------------------------------------------------------------------
+
+    def initialize(self, seed: int = 0, dtype: Any = "float32", like: Array | None = None) -> Parameters:
+        """Return starting values for all parameters, the same for the same seed.
+
+        Args:
+            seed: of NumPy's PCG64; layers draw in order, so a longer network starts like a shorter one.
+            dtype: of NumPy parameters, ``"float32"`` or ``"float64"``.
+            like: an array whose library, dtype and device the parameters take instead.
+        """
+        generator = np.random.Generator(np.random.PCG64(seed))
+        values = self.chain.initialize(generator)
+        arrays = [np.asarray(values[name], dtype=np.float64).reshape(-1) for name in self.layout.shapes]
+        vector = np.concatenate(arrays) if arrays else np.empty(0)
+        if like is None:
+            vector = vector.astype(dtype)
+            require_floating(vector, "Network.initialize")
+        else:
+            device = {} if is_numpy(like) else {"device": like.device}
+            vector = namespace(like).asarray(vector.astype(dtype_name(like)), **device)
+        return Parameters(self.layout, vector)
+
+    def parameters(self, arrays: Mapping[str, Array]) -> Parameters:
+        """Return parameters with the given arrays, by name, copied into one vector.
+
+        Raises:
+            ShapeError: a name is missing or unknown, or a shape differs.
+        """
+        for name in arrays:
+            if name not in self.layout.shapes:
+                raise ShapeError(
+                    f"Network.parameters: no parameter {name!r}, expected {list(self.layout.shapes)}."
+                )
+        flat = []
+        for name, shape in self.layout.shapes.items():
+            if name not in arrays or tuple(arrays[name].shape) != shape:
+                came = f"has shape {tuple(arrays[name].shape)}" if name in arrays else "is missing"
+                raise ShapeError(f"Network.parameters: {name!r} {came}, expected shape {shape}.")
+            flat.append(arrays[name].reshape(-1))
+        return Parameters(self.layout, namespace(flat[0]).concat(flat) if flat else np.empty(0))
+
+    # -- evaluation ---------------------------------------------------------------------------------------
+
+    def forward(self, theta: Parameters, x: Array) -> Array:
+        """Return x_L for every example.
+
+        Raises:
+            ShapeError, DtypeError: x or theta does not fit; the message names the layer.
+        """
+        self._check(theta, x)
+        return self.chain.value(theta, x)
+
+    __call__ = forward
+
+    def linearize(self, theta: Parameters, x: Array) -> Steps:
+        """Return the layers' linearizations: a sequence of steps with ``output``, ``A`` and ``B``.
+
+        Raises:
+            ShapeError, DtypeError: x or theta does not fit; the message names the layer.
+        """
+        self._check(theta, x)
+        return self.chain.linearized(theta, x)
+
+    def jacobians(self, theta: Parameters, x: Array) -> list[tuple[Operator, Mapping[str, Operator]]]:
+        """Return (A_l, B_l) for every layer l."""
+        return [(step.A, step.B) for step in self.linearize(theta, x)]
+
+    def training(self, step: int) -> "Network":
+        """Return the network as it acts in one training step: with that step's dropout masks."""
+        chain = self.chain.training(step)
+        return self if chain is self.chain else Network(chain.layers)  # type: ignore[attr-defined]
+
+    # -- checks -------------------------------------------------------------------------------------------
+
+    def _check(self, theta: Parameters, x: Array) -> None:
+        if x.ndim < 2:
+            raise ShapeError(
+                f"Network: input has shape {tuple(x.shape)}, expected a batch axis first, as in x[None]."
+            )
+        shape = x.shape[1:]
+        if shape not in self._checked:
+            self.output_shape(tuple(shape))
+        if theta.layout is not self.layout and theta.layout.shapes != self.layout.shapes:
+            raise ShapeError(_layout_difference(self.layout.shapes, theta.layout.shapes))
+        if x.dtype != theta.vector.dtype or type(x) is not type(theta.vector):
+            _check_mixed(theta.vector, x)
+        require_floating(x, "Network: input")
+
+    def first_nonfinite(self, theta: Parameters, x: Array) -> NonFiniteError | None:
+        """Return an error naming the first place where NaN or infinity arises, None if all is finite."""
+        for name in theta:
+            if not _finite(theta[name]):
+                return NonFiniteError(
+                    f"parameter {name!r} holds {_first_bad(theta[name])}, expected finite numbers."
+                )
+        if not _finite(x):
+            return NonFiniteError(f"the input holds {_first_bad(x)}, expected finite numbers.")
+        with np.errstate(all="ignore"):
+            for index, step in enumerate(self.chain.linearized(theta, x)):
+                if not _finite(step.output):
+                    label = self.layers[index].label
+                    return NonFiniteError(
+                        f"layer {index}, {label}: its output holds {_first_bad(step.output)}."
+                    )
+        return None
+
+
+def _layout_difference(expected: Mapping[str, Any], came: Mapping[str, Any]) -> str:
+    for name, shape in expected.items():
+        if name not in came:
+            return f"Network: theta has no parameter {name!r}, expected shape {shape}; was it made by this network?"
+        if came[name] != shape:
+            return f"Network: theta[{name!r}] has shape {came[name]}, expected {shape}."
+    extra = sorted(set(came) - set(expected))
+    return f"Network: theta has parameters {extra} that the network has not; was it made by this network?"
+
+
+def _check_mixed(vector: Array, x: Array) -> None:
+    libraries = [type(a).__module__.split(".")[0] for a in (x, vector)]
+    if libraries[0] != libraries[1] and not (is_numpy(x) and is_numpy(vector)):
+        raise DtypeError(
+            f"Network: input is an array of {libraries[0]}, theta of {libraries[1]}, expected one library."
+        )
+    require_floating(x, "Network: input")
+    if x.dtype != vector.dtype:
+        name = dtype_name(vector)
+        raise DtypeError(
+            f"Network: input has dtype {dtype_name(x)}, theta {name}, expected one dtype; convert one, "
+            f"as in x.astype('{name}')."
+        )
+
+
+def _finite(array: Array) -> bool:
+    if is_numpy(array) and array.dtype.kind == "O":
+        return True
+    xp = namespace(array)
+    return bool(xp.all(xp.isfinite(array)))
+
+
+def _first_bad(array: Array) -> str:
+    values = np.asarray(array)
+    where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+    return f"{values[where]} at {where}"

@@ -1,0 +1,46 @@
+"""Dense matrices."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..arrays import Array
+from .base import Operator
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Dense(Operator):
+    """Every entry stored: ``matrix`` (m, n) shared or (batch, m, n) per example."""
+
+    matrix: Array
+    structure: ClassVar[str] = "dense"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return (self.matrix.shape[-2], self.matrix.shape[-1])
+
+    @property
+    def batch(self) -> int | None:
+        return self.matrix.shape[0] if self.matrix.ndim == 3 else None
+
+    @property
+    def like(self) -> Array:
+        return self.matrix
+
+    @property
+    def pull_cost(self) -> int:
+        return int(self.matrix.shape[-2] * self.matrix.shape[-1])
+
+    @property
+    def dense_cost(self) -> int:
+        return 0
+
+    def _pull(self, u: Array) -> Array:
+        if self.matrix.ndim == 3 and u.ndim == 2:
+            return (u[:, None, :] @ self.matrix)[:, 0, :]
+        return u @ self.matrix
+
+    def dense(self, like: Array | None = None) -> Array:
+        return self.matrix
+
+    def transpose(self) -> "Dense":
+        return Dense(self.matrix.mT)

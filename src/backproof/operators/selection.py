@@ -1,0 +1,65 @@
+"""Matrices that pick entries: slices, permutations, pooling, embeddings."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..arrays import Array, is_numpy, namespace, scatter_add
+from .base import Operator
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Selection(Operator):
+    """``(S x)_i = x[index_i]``: one 1 in every row; ``scatter=True`` is the transpose of that matrix.
+
+    Shapes:
+        index: (m,) shared or (batch, m) per example, integers in [0, n)
+        S: (m, n), or (n, m) with ``scatter``
+    """
+
+    index: Array
+    n: int
+    scatter: bool = False
+    structure: ClassVar[str] = "selection"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        m = self.index.shape[-1]
+        return (self.n, m) if self.scatter else (m, self.n)
+
+    @property
+    def batch(self) -> int | None:
+        return self.index.shape[0] if self.index.ndim == 2 else None
+
+    @property
+    def pull_cost(self) -> int:
+        return 0
+
+    def _pull(self, u: Array) -> Array:
+        if u.ndim == 2:
+            return self._pull(u[:, None, :])[:, 0, :]
+        return self._take(u) if self.scatter else scatter_add(u, self.index, self.n)
+
+    def _take(self, x: Array) -> Array:
+        xp = namespace(x)
+        if self.index.ndim == 1:
+            return xp.take(x, self.index, axis=-1)
+        batch = max(x.shape[0], self.index.shape[0])
+        index = xp.broadcast_to(self.index[:, None, :], (batch, x.shape[1], self.index.shape[1]))
+        return xp.take_along_axis(xp.broadcast_to(x, (batch, *x.shape[1:])), index, axis=-1)
+
+    def dense(self, like: Array | None = None) -> Array:
+        like = np.empty(0) if like is None else like
+        xp = namespace(like)
+        index = self.index if is_numpy(self.index) == is_numpy(like) else xp.asarray(np.asarray(self.index))
+        chosen = xp.astype(index[..., :, None] == xp.arange(self.n, dtype=index.dtype), like.dtype)
+        return chosen.mT if self.scatter else chosen
+
+    def transpose(self) -> "Selection":
+        return Selection(self.index, self.n, not self.scatter)
+
+
+def slice_of(start: int, end: int, n: int) -> Selection:
+    """Return the selection of the entries ``start`` to ``end`` (not included) out of n."""
+    return Selection(np.arange(start, end), n)

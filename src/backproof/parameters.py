@@ -1,0 +1,112 @@
+"""theta: all parameters of a network in one vector, with named views into it."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .arrays import Array, dtype_name, namespace
+from .errors import OptionError, ShapeError, unknown_name
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which entries of the vector are which parameter.
+
+    Layers in order, within a layer in the order of ``parameter_shapes`` (weight before bias), row-major.
+
+    Attributes:
+        shapes: shape by name, in order.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def __post_init__(self) -> None:
+        slices, start = {}, 0
+        for name, shape in self.shapes.items():
+            stop = start + math.prod(shape)
+            slices[name] = slice(start, stop)
+            start = stop
+        object.__setattr__(self, "slices", slices)
+        object.__setattr__(self, "size", start)
+
+    slices: Mapping[str, slice] = None  # type: ignore[assignment]
+    """Where each parameter lies in the vector."""
+    size: int = 0
+    """P, the number of parameters."""
+
+
+class Parameters(Mapping[str, Array]):
+    """A point in parameter space: ``vector`` in R^P, and a view into it for every name.
+
+    ``theta["0.weight"]`` is a view on NumPy and PyTorch: writing to one writes to the other.
+
+    Shapes:
+        vector: (P,)
+        theta[name]: the parameter's shape
+    """
+
+    __slots__ = ("_views", "layout", "vector")
+
+    def __init__(self, layout: Layout, vector: Array) -> None:
+        if tuple(vector.shape) != (layout.size,):
+            raise ShapeError(
+                f"Parameters: the vector has shape {tuple(vector.shape)}, expected ({layout.size},)."
+            )
+        self.layout = layout
+        self.vector = vector
+        self._views: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        view = self._views.get(name)
+        if view is None:
+            if name not in self.layout.slices:
+                raise _UnknownParameter(str(unknown_name("parameter", str(name), self.layout.slices)))
+            view = self.vector[self.layout.slices[name]].reshape(self.layout.shapes[name])
+            self._views[name] = view
+        return view
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layout.shapes)
+
+    def __len__(self) -> int:
+        return len(self.layout.shapes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.layout.shapes
+
+    def with_vector(self, vector: Array) -> "Parameters":
+        """Return the parameters with the same names and another vector.
+
+        Raises:
+            ShapeError: the vector's length is not P.
+        """
+        return Parameters(self.layout, vector)
+
+    def astype(self, dtype: Any) -> "Parameters":
+        """Return the parameters in another dtype."""
+        return Parameters(self.layout, namespace(self.vector).astype(self.vector, dtype))
+
+    def copy(self) -> "Parameters":
+        """Return parameters whose vector is a copy."""
+        return Parameters(self.layout, namespace(self.vector).asarray(self.vector, copy=True))
+
+    def flat(self) -> dict[str, Array]:
+        """Return the parameters by name as flat views, (p,) each."""
+        return {name: self.vector[where] for name, where in self.layout.slices.items()}
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {name}: {' x '.join(map(str, shape)) or 'scalar'}"
+            for name, shape in self.layout.shapes.items()
+        ]
+        shown = lines if len(lines) <= 12 else [*lines[:6], f"  ... {len(lines) - 12} more", *lines[-6:]]
+        head = f"Parameters({self.layout.size:,} numbers, {dtype_name(self.vector)})"
+        return "\n".join([head, *shown])
+
+
+class _UnknownParameter(OptionError, KeyError):
+    """No parameter has this name; a KeyError too, as mappings promise."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
