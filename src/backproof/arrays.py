@@ -54,9 +54,7 @@ def require_floating(x: Array, who: str) -> None:
         return
     name = dtype_name(x)
     if name not in FLOATING:
-        raise DtypeError(
-            f"{who} has dtype {name}, expected float32 or float64; convert it, as in x.astype('float32')."
-        )
+        raise DtypeError(f"{who} has dtype {name}, expected float32 or float64; convert it, as in x.astype('float32').")
 
 
 def flatten(x: Array) -> Array:
@@ -128,9 +126,7 @@ def scatter_add(values: Array, index: Array, n: int) -> Array:
     """
     xp = namespace(values)
     if is_numpy(values):
-        batch = (
-            np.broadcast_shapes(values.shape[:1], index.shape[:-1])[0] if index.ndim == 2 else values.shape[0]
-        )
+        batch = np.broadcast_shapes(values.shape[:1], index.shape[:-1])[0] if index.ndim == 2 else values.shape[0]
         values = np.broadcast_to(values, (batch, *values.shape[1:]))
         result = np.zeros((*values.shape[:2], n), values.dtype)
         where = np.broadcast_to(index[..., None, :] if index.ndim == 2 else index, values.shape)

@@ -195,11 +195,7 @@ def _empty_gradient(theta: Parameters, out: Parameters | None) -> Parameters | N
         return None
     if out is None:
         return theta.with_vector(np.empty_like(theta.vector))
-    if (
-        out.vector.shape != theta.vector.shape
-        or out.vector.dtype != theta.vector.dtype
-        or out.vector is theta.vector
-    ):
+    if out.vector.shape != theta.vector.shape or out.vector.dtype != theta.vector.dtype or out.vector is theta.vector:
         raise OptionError("value_and_gradient: out must be other parameters of the shape and dtype of theta.")
     return out
 

@@ -48,7 +48,7 @@ def magnitude(x: Array) -> Array:
     return xp.where(x < 0, -x, x) if is_plain(x) else xp.abs(x)
 
 
-def choose(condition: Array, yes: Array | float, no: Array | float, like: Array | None = None) -> Array:
+def choose(condition: Array, yes: Array, no: Array, like: Array = None) -> Array:
     """Return ``yes`` where ``condition`` holds, else ``no``; plain numbers take the dtype of ``like``."""
     like = yes if like is None else like
     xp = namespace(like)

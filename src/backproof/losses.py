@@ -130,9 +130,7 @@ def _real_targets(who: str, z: Array, y: Array) -> Array:
         y = y[:, None]
     rows = flatten(y) if y.ndim > 1 else y
     if rows.shape != z.shape:
-        raise ShapeError(
-            f"{who}: targets have shape {tuple(y.shape)}, expected {tuple(z.shape)} like the outputs."
-        )
+        raise ShapeError(f"{who}: targets have shape {tuple(y.shape)}, expected {tuple(z.shape)} like the outputs.")
     if rows.dtype == z.dtype:
         return rows
     return rows.astype(z.dtype) if is_numpy(rows) else namespace(z).astype(rows, z.dtype)
@@ -187,9 +185,7 @@ class CrossEntropy(Loss):
     def _one_hot(z: Array, y: Array) -> Array:
         xp, (batch, n) = namespace(z), z.shape
         if y.shape[0] != batch:
-            raise ShapeError(
-                f"CrossEntropy: {y.shape[0]} class indices came for {batch} outputs, expected one each."
-            )
+            raise ShapeError(f"CrossEntropy: {y.shape[0]} class indices came for {batch} outputs, expected one each.")
         if is_numpy(y):
             return _numpy_one_hot(z, y)
         return xp.astype(y[:, None] == xp.arange(n, dtype=y.dtype), z.dtype)
@@ -403,9 +399,7 @@ def loss_from(description: Any) -> Loss:
     if isinstance(description, str):
         description = {"loss": description}
     if not isinstance(description, dict) or not isinstance(description.get("loss"), str):
-        raise OptionError(
-            f"a loss's description is {description!r:.80}, expected a table with a name in 'loss'."
-        )
+        raise OptionError(f"a loss's description is {description!r:.80}, expected a table with a name in 'loss'.")
     settings = dict(description)
     name = settings.pop("loss")
     if name not in LOSSES:
@@ -415,7 +409,5 @@ def loss_from(description: Any) -> Loss:
         if key not in known:
             raise unknown_name(f"setting of {name}", str(key), known)
         if isinstance(value, bool) or not isinstance(value, str if known[key] is str else int | float):
-            raise OptionError(
-                f"{name}: {key}={value!r:.40}, expected a {'word' if known[key] is str else 'number'}."
-            )
+            raise OptionError(f"{name}: {key}={value!r:.40}, expected a {'word' if known[key] is str else 'number'}.")
     return LOSSES[name](**settings)

@@ -125,9 +125,7 @@ class Network:
         """
         for name in arrays:
             if name not in self.layout.shapes:
-                raise ShapeError(
-                    f"Network.parameters: no parameter {name!r}, expected {list(self.layout.shapes)}."
-                )
+                raise ShapeError(f"Network.parameters: no parameter {name!r}, expected {list(self.layout.shapes)}.")
         flat = []
         for name, shape in self.layout.shapes.items():
             if name not in arrays or tuple(arrays[name].shape) != shape:
@@ -171,9 +169,7 @@ class Network:
 
     def _check(self, theta: Parameters, x: Array) -> None:
         if x.ndim < 2:
-            raise ShapeError(
-                f"Network: input has shape {tuple(x.shape)}, expected a batch axis first, as in x[None]."
-            )
+            raise ShapeError(f"Network: input has shape {tuple(x.shape)}, expected a batch axis first, as in x[None].")
         shape = x.shape[1:]
         if shape not in self._checked:
             self.output_shape(tuple(shape))
@@ -187,18 +183,14 @@ class Network:
         """Return an error naming the first place where NaN or infinity arises, None if all is finite."""
         for name in theta:
             if not _finite(theta[name]):
-                return NonFiniteError(
-                    f"parameter {name!r} holds {_first_bad(theta[name])}, expected finite numbers."
-                )
+                return NonFiniteError(f"parameter {name!r} holds {_first_bad(theta[name])}, expected finite numbers.")
         if not _finite(x):
             return NonFiniteError(f"the input holds {_first_bad(x)}, expected finite numbers.")
         with np.errstate(all="ignore"):
             for index, step in enumerate(self.chain.linearized(theta, x)):
                 if not _finite(step.output):
                     label = self.layers[index].label
-                    return NonFiniteError(
-                        f"layer {index}, {label}: its output holds {_first_bad(step.output)}."
-                    )
+                    return NonFiniteError(f"layer {index}, {label}: its output holds {_first_bad(step.output)}.")
         return None
 
 

@@ -50,9 +50,7 @@ class Parameters(Mapping[str, Array]):
 
     def __init__(self, layout: Layout, vector: Array) -> None:
         if tuple(vector.shape) != (layout.size,):
-            raise ShapeError(
-                f"Parameters: the vector has shape {tuple(vector.shape)}, expected ({layout.size},)."
-            )
+            raise ShapeError(f"Parameters: the vector has shape {tuple(vector.shape)}, expected ({layout.size},).")
         self.layout = layout
         self.vector = vector
         self._views: dict[str, Array] = {}
@@ -96,10 +94,7 @@ class Parameters(Mapping[str, Array]):
         return {name: self.vector[where] for name, where in self.layout.slices.items()}
 
     def __repr__(self) -> str:
-        lines = [
-            f"  {name}: {' x '.join(map(str, shape)) or 'scalar'}"
-            for name, shape in self.layout.shapes.items()
-        ]
+        lines = [f"  {name}: {' x '.join(map(str, shape)) or 'scalar'}" for name, shape in self.layout.shapes.items()]
         shown = lines if len(lines) <= 12 else [*lines[:6], f"  ... {len(lines) - 12} more", *lines[-6:]]
         head = f"Parameters({self.layout.size:,} numbers, {dtype_name(self.vector)})"
         return "\n".join([head, *shown])

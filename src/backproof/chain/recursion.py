@@ -6,7 +6,7 @@ A step is one layer's linearization: an object with ``backward(delta, gradient, 
 does the two products for that layer (``layers/base.py``). Chains inside combinators run through here as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Protocol
 
 from .tally import Tally
@@ -16,7 +16,7 @@ class Step(Protocol):
     """One linearized layer of a chain."""
 
     def backward(
-        self, delta: Any, gradient: Mapping[str, Any], input_too: bool, tally: Tally | None, place: str
+        self, delta: Any, gradient: MutableMapping[str, Any], input_too: bool, tally: Tally | None, place: str
     ) -> Any:
         """Write delta_l B_l into ``gradient`` and return delta_l A_l, or None if not ``input_too``."""
 
@@ -24,7 +24,7 @@ class Step(Protocol):
 def backpropagate(
     steps: Sequence[Step],
     delta: Any,
-    gradients: Sequence[Mapping[str, Any]],
+    gradients: Sequence[MutableMapping[str, Any]],
     input_too: bool = True,
     tally: Tally | None = None,
     place: str = "",

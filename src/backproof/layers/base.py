@@ -224,9 +224,7 @@ class LastAxis(Layer):
         places = 1
         for length in x.shape[1:-1]:
             places *= length
-        return Closed(
-            output, DirectSum(inner.A, places), {name: Stack(B, places) for name, B in inner.B.items()}
-        )
+        return Closed(output, DirectSum(inner.A, places), {name: Stack(B, places) for name, B in inner.B.items()})
 
     def linearized_rows(self, theta: Theta, x: Array) -> Linearization:
         """Return y, A and B for x of shape (batch, n)."""

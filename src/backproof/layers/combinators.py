@@ -50,9 +50,7 @@ class _Combinator(Layer):
     def parameter_shapes(self) -> dict[str, Shape]:
         """The shapes of all parts, in order."""
         return {
-            f"{i}.{name}": shape
-            for i, part in enumerate(self.parts)
-            for name, shape in part.parameter_shapes.items()
+            f"{i}.{name}": shape for i, part in enumerate(self.parts) for name, shape in part.parameter_shapes.items()
         }
 
     def initialize(self, generator: np.random.Generator) -> dict[str, Any]:
@@ -177,9 +175,7 @@ class _Parallel(_Combinator):
     def __post_init__(self) -> None:
         object.__setattr__(self, "branches", tuple(as_layer(part) for part in self.branches))
         if len(self.branches) < 2:
-            raise OptionError(
-                f"{type(self).__name__}: {len(self.branches)} branches given, expected two or more."
-            )
+            raise OptionError(f"{type(self).__name__}: {len(self.branches)} branches given, expected two or more.")
 
     @property
     def parts(self) -> tuple[Layer, ...]:
@@ -203,9 +199,7 @@ class _Parallel(_Combinator):
         """Return the branches' common output shape."""
         shapes = self._branch_shapes(shape)
         if len(set(shapes)) > 1:
-            raise ShapeError(
-                f"{type(self).__name__}: the branches give shapes {shapes}, expected one shape for all."
-            )
+            raise ShapeError(f"{type(self).__name__}: the branches give shapes {shapes}, expected one shape for all.")
         return shapes[0]
 
     def _values(self, theta: Theta, x: Array) -> list[Array]:

@@ -181,9 +181,7 @@ class Branches(Linearization):
     def B(self) -> dict[str, Operator]:
         """Joint times B, for every branch."""
         return {
-            f"{i}.{name}": _joined(self.joints[i], B)
-            for i, step in enumerate(self.steps)
-            for name, B in step.B.items()
+            f"{i}.{name}": _joined(self.joints[i], B) for i, step in enumerate(self.steps) for name, B in step.B.items()
         }
 
     def backward(

@@ -32,9 +32,7 @@ class _Affine(LastAxis):
         for name in ("in_features", "out_features"):
             size = getattr(self, name)
             if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise OptionError(
-                    f"{type(self).__name__}: {name}={size!r}, expected a whole number of at least 1."
-                )
+                raise OptionError(f"{type(self).__name__}: {name}={size!r}, expected a whole number of at least 1.")
         if self.initialization not in INITIALIZATIONS:
             raise unknown_name("initialization", str(self.initialization), INITIALIZATIONS)
 
@@ -154,9 +152,7 @@ class AugmentedLinear(_Affine):
     def jacobians(self, theta: Theta, x: Array, y: Array) -> tuple[Operator, dict[str, Operator]]:
         """Return W, and I (x) (x; 1)^T."""
         rows = Dense(self._augment(x)[:, None, :])
-        return Dense(theta["weight"][:, : self.in_features]), {
-            "weight": Kronecker(Identity(self.out_features), rows)
-        }
+        return Dense(theta["weight"][:, : self.in_features]), {"weight": Kronecker(Identity(self.out_features), rows)}
 
     def _augment(self, x: Array) -> Array:
         if not self.bias:

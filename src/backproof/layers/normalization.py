@@ -22,9 +22,7 @@ class _Normalization(LastAxis):
 
     def __post_init__(self) -> None:
         if not isinstance(self.features, int) or self.features < 1:
-            raise OptionError(
-                f"{type(self).__name__}: features={self.features!r}, expected a whole number >= 1."
-            )
+            raise OptionError(f"{type(self).__name__}: features={self.features!r}, expected a whole number >= 1.")
         if not self.eps >= 0:
             raise OptionError(f"{type(self).__name__}: eps={self.eps!r}, expected a number >= 0.")
 

@@ -60,9 +60,7 @@ def layer_from(description: Mapping[str, Any]) -> Layer:
         OptionError: the layer or a setting is unknown (with the nearest name), missing or of the wrong kind.
     """
     if not isinstance(description, Mapping) or not isinstance(description.get("layer"), str):
-        raise OptionError(
-            f"a layer's description is {_short(description)}, expected a table with a name in 'layer'."
-        )
+        raise OptionError(f"a layer's description is {_short(description)}, expected a table with a name in 'layer'.")
     name = description["layer"]
     if name not in LAYERS:
         raise unknown_name("layer", name, LAYERS)
@@ -79,9 +77,7 @@ def layer_from(description: Mapping[str, Any]) -> Layer:
         built = {key: _built(value) for key, value in settings.items()}
         for field in fields(LAYERS[name]):
             if field.name in built and not _fits(built[field.name], field.type):
-                raise OptionError(
-                    f"{name}: {field.name}={_short(built[field.name])}, expected {_word(field.type)}."
-                )
+                raise OptionError(f"{name}: {field.name}={_short(built[field.name])}, expected {_word(field.type)}.")
         return LAYERS[name](**built)
     except TypeError as error:
         raise OptionError(f"{name}: settings {_short(settings)} do not fit: {_reason(error)}.") from None

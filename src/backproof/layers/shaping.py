@@ -61,9 +61,7 @@ class Reshape(Layer):
         object.__setattr__(self, "target", tuple(self.target))
         sizes = [size for size in self.target if size != -1]
         if len(self.target) - len(sizes) > 1 or any(not isinstance(size, int) or size < 1 for size in sizes):
-            raise OptionError(
-                f"Reshape: target={self.target}, expected sizes of at least 1 and at most one -1."
-            )
+            raise OptionError(f"Reshape: target={self.target}, expected sizes of at least 1 and at most one -1.")
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the target with -1 filled in."""

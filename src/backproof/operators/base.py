@@ -88,9 +88,7 @@ class Operator(ABC):
         """
         self._check(u, self.shape[0], "pull_sum", "rows")
         if u.ndim != 2:
-            raise ShapeError(
-                f"{self!r}.pull_sum: got shape {tuple(u.shape)}, expected (batch, {self.shape[0]})."
-            )
+            raise ShapeError(f"{self!r}.pull_sum: got shape {tuple(u.shape)}, expected (batch, {self.shape[0]}).")
         result = self._pull_sum(u, out)
         if out is not None and result is not out:
             out[...] = result
@@ -133,15 +131,11 @@ class Operator(ABC):
             )
         batch = self.batch
         if batch is not None and shape[0] != batch and shape[0] != 1 and batch != 1:
-            raise ShapeError(
-                f"{self!r}.{verb}: got a batch of {shape[0]}, expected {batch} (or 1, for all examples)."
-            )
+            raise ShapeError(f"{self!r}.{verb}: got a batch of {shape[0]}, expected {batch} (or 1, for all examples).")
 
     def __repr__(self) -> str:
         m, n = self.shape
-        return (
-            f"{type(self).__name__}({m} x {n}, {'shared' if self.batch is None else f'batch {self.batch}'})"
-        )
+        return f"{type(self).__name__}({m} x {n}, {'shared' if self.batch is None else f'batch {self.batch}'})"
 
 
 def first_like(parts: Any) -> Array | None:

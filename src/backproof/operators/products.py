@@ -198,9 +198,7 @@ PRODUCTS.update(
         ("dense", "dense"): _BY_ROWS,
         ("identity", ANY): Rule("right", _free, lambda left, right: right),
         (ANY, "identity"): Rule("left", _free, lambda left, right: left),
-        ("scaled identity", "scaled identity"): Rule(
-            "scaled identity", lambda left, right: 1, _scale_diagonals
-        ),
+        ("scaled identity", "scaled identity"): Rule("scaled identity", lambda left, right: 1, _scale_diagonals),
         ("scaled identity", "diagonal"): _SCALE,
         ("diagonal", "scaled identity"): _SCALE,
         ("diagonal", "diagonal"): _SCALE,

@@ -1,5 +1,6 @@
 """Sums of operators, and products left unevaluated."""
 
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -112,7 +113,7 @@ def product_of(factors: list[Operator]) -> Operator:
         ShapeError: neighbouring factors do not fit.
     """
     flat = [f for factor in factors for f in (factor.factors if isinstance(factor, Product) else (factor,))]
-    for left, right in zip(flat, flat[1:], strict=False):
+    for left, right in itertools.pairwise(flat):
         if left.shape[1] != right.shape[0]:
             raise ShapeError(f"Product: {left!r} followed by {right!r}, expected columns = rows.")
     return flat[0] if len(flat) == 1 else Product(tuple(flat))

@@ -48,9 +48,7 @@ def common_batch(parts: Any, who: str) -> int | None:
     """
     batches = {part.batch for part in parts} - {None}
     if len(batches) > 1:
-        raise ShapeError(
-            f"{who}: batch sizes {sorted(batches)} differ, expected one batch size for all factors."
-        )
+        raise ShapeError(f"{who}: batch sizes {sorted(batches)} differ, expected one batch size for all factors.")
     return batches.pop() if batches else None
 
 
