@@ -3,7 +3,6 @@
 A message says who raised it, what came, what was expected, and how to mend it.
 """
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -50,6 +49,8 @@ def missing_extra(feature: str, extra: str) -> MissingExtraError:
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptionError:
     """Return the error for a name that is in no registry, with the nearest name that is."""
+    import difflib  # costs more than the rest of this file, and only a mistake needs it
+
     known = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)

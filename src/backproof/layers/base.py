@@ -138,7 +138,7 @@ class Layer(ABC):
         """
         return shape
 
-    def initialize(self, generator: np.random.Generator) -> dict[str, Any]:
+    def initialize(self, generator: "np.random.Generator") -> dict[str, Any]:
         """Return starting values for the parameters as NumPy float64 arrays."""
         return {}
 

@@ -53,7 +53,7 @@ class _Combinator(Layer):
             f"{i}.{name}": shape for i, part in enumerate(self.parts) for name, shape in part.parameter_shapes.items()
         }
 
-    def initialize(self, generator: np.random.Generator) -> dict[str, Any]:
+    def initialize(self, generator: "np.random.Generator") -> dict[str, Any]:
         """Return the starting values of all parts, drawn in order."""
         values = [part.initialize(generator) for part in self.parts]
         return {f"{i}.{name}": array for i, part in enumerate(values) for name, array in part.items()}

@@ -48,7 +48,7 @@ class _Affine(LastAxis):
             raise self.misfit(shape, f"batch, {places}{self.in_features}")
         return (*shape[:-1], self.out_features)
 
-    def _weight_and_bias(self, generator: np.random.Generator) -> tuple[Any, Any]:
+    def _weight_and_bias(self, generator: "np.random.Generator") -> tuple[Any, Any]:
         m, n = self.out_features, self.in_features
         width = INITIALIZATIONS[self.initialization](m, n)
         weight = generator.uniform(-width, width, (m, n))
@@ -91,7 +91,7 @@ class Linear(_Affine):
         shapes: dict[str, Shape] = {"weight": (self.out_features, self.in_features)}
         return {**shapes, "bias": (self.out_features,)} if self.bias else shapes
 
-    def initialize(self, generator: np.random.Generator) -> dict[str, Any]:
+    def initialize(self, generator: "np.random.Generator") -> dict[str, Any]:
         """Return uniform starting values."""
         weight, bias = self._weight_and_bias(generator)
         return {"weight": weight, "bias": bias} if self.bias else {"weight": weight}
@@ -140,7 +140,7 @@ class AugmentedLinear(_Affine):
         """``weight`` (m, n + 1); without a bias (m, n)."""
         return {"weight": (self.out_features, self.in_features + self.bias)}
 
-    def initialize(self, generator: np.random.Generator) -> dict[str, Any]:
+    def initialize(self, generator: "np.random.Generator") -> dict[str, Any]:
         """Return the starting values of ``Linear``, side by side."""
         weight, bias = self._weight_and_bias(generator)
         return {"weight": np.concatenate([weight, bias[:, None]], axis=1) if self.bias else weight}

@@ -81,7 +81,7 @@ class LayerNorm(_Normalization):
         names = ["weight"] * self.gain + ["bias"] * self.bias
         return dict.fromkeys(names, (self.features,))
 
-    def initialize(self, generator: np.random.Generator) -> dict[str, Any]:
+    def initialize(self, generator: "np.random.Generator") -> dict[str, Any]:
         """Return gain 1 and shift 0."""
         start = {"weight": np.ones(self.features), "bias": np.zeros(self.features)}
         return {name: start[name] for name in self.parameter_shapes}
@@ -151,7 +151,7 @@ class RMSNorm(_Normalization):
         """``weight`` (n,), the gain, unless left out."""
         return {"weight": (self.features,)} if self.gain else {}
 
-    def initialize(self, generator: np.random.Generator) -> dict[str, Any]:
+    def initialize(self, generator: "np.random.Generator") -> dict[str, Any]:
         """Return gain 1."""
         return {"weight": np.ones(self.features)} if self.gain else {}
 
