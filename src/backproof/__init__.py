@@ -4,51 +4,39 @@ Names are loaded when they are first used, so that importing backproof costs nex
 """
 
 import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import errors as errors
-    from . import layers as layers
-    from . import operators as operators
+    from . import data, errors, layers, losses, operators, training
     from .backpropagation import algorithm_1, gradient, input_gradient, naive_product, value_and_gradient
     from .chain import Tally
     from .layers import *  # noqa: F403
-    from .losses import BinaryCrossEntropy, CrossEntropy, Huber, Loss, Poisson, SquaredError
+    from .losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Poisson, SquaredError
     from .network import Network
     from .parameters import Parameters
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "backpropagation": ("algorithm_1", "gradient", "input_gradient", "naive_product", "value_and_gradient"),
-    "chain": ("Tally",),
-    "layers": (
-        "CELU", "ELU", "GELU", "LAYERS", "SELU", "AugmentedLinear", "Chain", "Concatenate", "Dropout", "Elementwise",
-        "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LastAxis", "Layer", "LayerNorm", "LeakyReLU",
-        "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Product", "RMSNorm", "ReLU", "ReLU6", "Reshape", "Residual",
-        "Shared", "SiLU", "Sigmoid", "Sine", "Softmax", "Softplus", "Softshrink", "Softsign", "Sum", "Tanh",
-        "Tanhshrink", "Threshold", "register",
-    ),
-    "losses": ("LOSSES", "BinaryCrossEntropy", "CrossEntropy", "Huber", "Loss", "Poisson", "SquaredError"),
-    "network": ("Network",),
-    "parameters": ("Parameters",),
-}  # fmt: skip
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = ("errors", "layers", "operators", "losses", "training", "data", "model", "summary")
-
-__all__ = [*sorted(_HOME), *_MODULES]  # noqa: PLE0604
+_MODULES = ("data", "errors", "layers", "losses", "operators", "training")
+_HOMES = ("layers", "losses", "parameters", "network", "chain", "backpropagation")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f".{name}", __name__)
-    else:
-        raise AttributeError(f"module 'backproof' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    for home in () if name.startswith("_") else _HOMES:
+        value = getattr(importlib.import_module(f".{home}", __name__), name, None)
+        if value is not None and not isinstance(value, ModuleType):
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'backproof' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    names = {"__version__", *_MODULES}
+    for home in _HOMES:
+        module = importlib.import_module(f".{home}", __name__)
+        public = getattr(module, "__all__", vars(module))
+        names |= {n for n in public if not n.startswith("_") and not isinstance(getattr(module, n), ModuleType)}
+    return sorted(names)

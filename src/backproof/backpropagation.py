@@ -20,6 +20,8 @@ from .losses import Loss
 from .network import Network
 from .parameters import Parameters
 
+__all__ = ["algorithm_1", "gradient", "input_gradient", "naive_product", "value_and_gradient"]
+
 ALGORITHM_1_BYTES = 4 * 2**30
 """The largest parameter Jacobian that ``algorithm_1`` will assemble."""
 

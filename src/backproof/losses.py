@@ -17,6 +17,11 @@ from .errors import DataError, OptionError, ShapeError, unknown_name
 from .functions import choose, log_softmax, magnitude, sigmoid, softmax, softplus, total
 from .operators import Diagonal, LowRankUpdate, Operator, ScaledIdentity
 
+__all__ = [
+    "LOSSES", "BinaryCrossEntropy", "CrossEntropy", "Huber", "Loss", "Poisson", "SquaredError", "describe_loss",
+    "loss_from",
+]  # fmt: skip
+
 REDUCTIONS = ("mean", "sum")
 
 

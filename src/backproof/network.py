@@ -11,6 +11,8 @@ from .layers import Chain, Layer, Steps, describe, layer_from
 from .operators import Operator
 from .parameters import Layout, Parameters
 
+__all__ = ["Network"]
+
 
 class Network:
     r"""The composition x_L = f_L(... f_1(x_0, theta_1) ..., theta_L).

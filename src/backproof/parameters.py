@@ -8,6 +8,8 @@ from typing import Any
 from .arrays import Array, dtype_name, namespace
 from .errors import OptionError, ShapeError, unknown_name
 
+__all__ = ["Layout", "Parameters"]
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -1,82 +1,15 @@
-"""Layers: functions of (theta, x) with their total derivatives in closed form."""
+"""Layers: functions of (theta, x) with their total derivatives in closed form.
 
-from .base import Closed, LastAxis, Layer, Linearization
-from .combinators import Chain, Concatenate, Product, Residual, Shared, Sum, as_layer
-from .composed import Branches, Repeated, Steps
-from .elementwise import (
-    CELU,
-    ELU,
-    GELU,
-    SELU,
-    Elementwise,
-    LeakyReLU,
-    LogSigmoid,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Sine,
-    Softplus,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-)  # fmt: skip
-from .linear import AugmentedLinear, Linear
-from .normalization import LayerNorm, RMSNorm
-from .piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Threshold
-from .registry import LAYERS, describe, layer_from, register
-from .shaping import Dropout, Flatten, Reshape
-from .softmax import LogSoftmax, Softmax
+Each module lists its public names; the registry lists what a model file may name.
+"""
 
-__all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "LAYERS",
-    "SELU",
-    "AugmentedLinear",
-    "Branches",
-    "Chain",
-    "Closed",
-    "Concatenate",
-    "Dropout",
-    "Elementwise",
-    "Flatten",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "LastAxis",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "Linearization",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "Product",
-    "RMSNorm",
-    "ReLU",
-    "ReLU6",
-    "Repeated",
-    "Reshape",
-    "Residual",
-    "Shared",
-    "SiLU",
-    "Sigmoid",
-    "Sine",
-    "Softmax",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "Steps",
-    "Sum",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "as_layer",
-    "describe",
-    "layer_from",
-    "register",
-]  # fmt: skip
+from .base import *  # noqa: F403
+from .combinators import *  # noqa: F403
+from .composed import *  # noqa: F403
+from .elementwise import *  # noqa: F403
+from .linear import *  # noqa: F403
+from .normalization import *  # noqa: F403
+from .piecewise import *  # noqa: F403
+from .registry import *  # noqa: F403
+from .shaping import *  # noqa: F403
+from .softmax import *  # noqa: F403

@@ -12,6 +12,8 @@ from ..chain import Tally
 from ..errors import ShapeError
 from ..operators import DirectSum, Operator, Stack
 
+__all__ = ["Closed", "LastAxis", "Layer", "Linearization"]
+
 Shape = tuple[int, ...]
 Theta = Mapping[str, Array]
 

@@ -13,6 +13,8 @@ from ..operators import Operator
 from .base import Layer, Linearization, Shape, Theta
 from .composed import Branches, Repeated, Steps
 
+__all__ = ["Chain", "Concatenate", "Product", "Residual", "Shared", "Sum", "as_layer"]
+
 
 def as_layer(part: Any) -> Layer:
     """Return ``part`` if it is a layer, or the chain of the layers it lists."""

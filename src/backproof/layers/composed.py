@@ -13,6 +13,8 @@ from ..operators import Sum as OperatorSum
 from ..operators.selection import slice_of
 from .base import Linearization
 
+__all__ = ["Branches", "Repeated", "Steps"]
+
 Gradient = MutableMapping[str, Array]
 
 

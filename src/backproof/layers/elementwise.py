@@ -25,6 +25,11 @@ from ..functions import (
 from ..operators import Diagonal, Operator
 from .base import Layer, Theta
 
+__all__ = [
+    "CELU", "ELU", "GELU", "SELU", "Elementwise", "LeakyReLU", "LogSigmoid", "Mish", "ReLU", "SiLU", "Sigmoid",
+    "Sine", "Softplus", "Softsign", "Tanh", "Tanhshrink",
+]  # fmt: skip
+
 _GELU_SCALE, _GELU_CUBIC = math.sqrt(2.0 / math.pi), 0.044715
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 

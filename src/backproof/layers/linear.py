@@ -11,6 +11,8 @@ from ..errors import OptionError, unknown_name
 from ..operators import Dense, Identity, Kronecker, Operator
 from .base import LastAxis, Shape, Theta
 
+__all__ = ["INITIALIZATIONS", "AugmentedLinear", "Linear"]
+
 INITIALIZATIONS = {
     "uniform": lambda m, n: 1.0 / math.sqrt(n),
     "glorot": lambda m, n: math.sqrt(6.0 / (m + n)),

@@ -11,6 +11,8 @@ from ..functions import total
 from ..operators import Diagonal, Identity, LowRankUpdate, Operator
 from .base import Closed, LastAxis, Linearization, Shape, Theta
 
+__all__ = ["LayerNorm", "RMSNorm"]
+
 
 @dataclass(frozen=True, repr=False)
 class _Normalization(LastAxis):

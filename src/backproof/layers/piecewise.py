@@ -7,6 +7,8 @@ from ..errors import OptionError
 from ..functions import choose, indicator, magnitude
 from .elementwise import Elementwise
 
+__all__ = ["Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "ReLU6", "Softshrink", "Threshold"]
+
 
 @dataclass(frozen=True, repr=False)
 class Hardtanh(Elementwise):

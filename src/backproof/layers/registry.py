@@ -10,6 +10,8 @@ from ..errors import OptionError, unknown_name
 from . import combinators, elementwise, linear, normalization, piecewise, shaping, softmax
 from .base import Layer
 
+__all__ = ["LAYERS", "describe", "layer_from", "register"]
+
 LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer
     for layer in (

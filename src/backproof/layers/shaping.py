@@ -10,6 +10,8 @@ from ..errors import OptionError
 from ..operators import Diagonal, Identity, Operator
 from .base import Closed, Layer, Linearization, Shape, Theta
 
+__all__ = ["Dropout", "Flatten", "Reshape"]
+
 
 class Flatten(Layer):
     r"""Every example as one vector, row-major.

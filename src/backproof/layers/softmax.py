@@ -5,6 +5,8 @@ from ..functions import log_softmax, softmax
 from ..operators import Diagonal, Identity, LowRankUpdate, Operator
 from .base import LastAxis, Theta
 
+__all__ = ["LogSoftmax", "Softmax"]
+
 
 class Softmax(LastAxis):
     r"""``y = exp(x) / sum exp(x)`` on the last axis.
