@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -199,13 +199,13 @@ class Layer(ABC):
         return ShapeError(f"{self.label}: input has shape ({came}), expected ({expected}).")
 
     def __repr__(self) -> str:
-        settings = (getattr(self, field.name) for field in fields(self))
-        defaults = [field.default for field in fields(self)]
-        shown = [
-            repr(value) if not i and field.default is not value else f"{field.name}={value!r}"
-            for i, (field, value, default) in enumerate(zip(fields(self), settings, defaults, strict=True))
-            if value != default
-        ]
+        shown = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.default is MISSING:
+                shown.append(repr(value))
+            elif value != field.default:
+                shown.append(f"{field.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
