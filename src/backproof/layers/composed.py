@@ -64,7 +64,7 @@ class Steps(Linearization):
     ) -> Array | None:
         """Run the recursion through the steps."""
         parts = [part_of(gradient, index) for index in range(len(self.steps))]
-        delta = backpropagate(self.steps, delta, parts, input_too, tally, f"{place}.")
+        delta = backpropagate(self.steps, delta, parts, input_too, tally, place and f"{place}.")
         _collect(gradient, parts)
         return delta
 
@@ -113,7 +113,7 @@ class Repeated(Linearization):
     ) -> Array | None:
         """Run the recursion through the steps and add up their gradients."""
         parts = [part_of(gradient, 0)] + [{} for _ in self.steps[1:]]
-        delta = backpropagate(self.steps, delta, parts, input_too, tally, f"{place}.")
+        delta = backpropagate(self.steps, delta, parts, input_too, tally, place and f"{place}.")
         summed = parts[0]
         for part in parts[1:]:
             for name, array in part.items():
