@@ -89,6 +89,24 @@ def test_a_limited_file_size_is_reported_and_leaves_nothing(tmp_path: Path) -> N
     assert names(tmp_path) == []
 
 
+def test_file_and_folder_reach_the_disk_in_this_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        events.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def rename(source: Path, target: Path) -> None:
+        events.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", rename)
+    write(tmp_path / "a.bin")
+    assert events == ["file", "rename", "folder"]
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot write '.*b\.csv': the folder '.*nowhere' does not exist"):
         write(tmp_path / "nowhere" / "b.csv")

@@ -89,6 +89,19 @@ def test_a_number_that_is_not_finite_has_its_index(tmp_path: Path, bad: float) -
         load(tmp_path / "d.npz")
 
 
+def test_the_index_counts_from_the_start_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backproof.data.dataset.BLOCK_ELEMENTS", 6)
+    x, y = X.copy(), X[:, 0].copy()
+    x[17, 2] = np.nan
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    with pytest.raises(NonFiniteError, match=r"x\[17, 2\]"):
+        load(tmp_path / "d.npz")
+    y[23] = np.nan
+    np.savez(tmp_path / "d.npz", x=X, y=y)
+    with pytest.raises(NonFiniteError, match=r"y\[23\]"):
+        load(tmp_path / "d.npz")
+
+
 @pytest.mark.parametrize("name", ["d.npz", "x.npy"])
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x08\x00{'a':(((", b"junk"])
 def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, content: bytes) -> None:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backproof.data import load, read_idx
-from backproof.data.idx import TYPES
 from backproof.errors import DataError
+
+# The element types of the format's description, most significant byte first.
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def encode(array: NDArray[np.generic], code: int = 8) -> bytes:

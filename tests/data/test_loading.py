@@ -59,6 +59,7 @@ def test_a_single_row_is_enough_to_predict_or_if_asked_for(tmp_path: Path) -> No
 
 def test_columns_are_matched_by_name_and_others_ignored(table: Path) -> None:
     np.testing.assert_array_equal(load_features(table, SCHEMA), [[31, 1.75], [42, 1.6]])
+    np.testing.assert_array_equal(load_features(table, Schema(("height", "age"), (2,))), [[1.75, 31], [1.6, 42]])
     data = load_labelled(table, SCHEMA)
     np.testing.assert_array_equal(data.y, [0, 1])
     assert data.schema == SCHEMA

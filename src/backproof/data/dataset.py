@@ -246,7 +246,5 @@ def _in_memory(source: Any) -> bool:
         return False
     owner: Any = source
     while isinstance(owner, np.ndarray):
-        if isinstance(owner, np.memmap):
-            return False
         owner = owner.base
     return not isinstance(owner, mmap.mmap)
