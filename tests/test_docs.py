@@ -49,3 +49,39 @@ def test_a_page_with_wrong_output_is_caught():
 def test_links_lead_to_files(page: Path):
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name}: {target} does not exist"
+
+
+def test_reference_is_what_the_docstrings_say():
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "reference.md").read_text() == module.reference(), "run: make reference"
+
+
+def test_every_place_in_the_code_that_the_mathematics_names_exists():
+    import importlib
+
+    page = (ROOT / "docs" / "mathematics.md").read_text()
+    places = re.findall(r"`([\w/]+)\.py: (\w+)(?:\.(\w+))?`", page)
+    assert len(places) > 40
+    for path, name, method in places:
+        module = importlib.import_module("backproof." + path.replace("/", "."))
+        item = getattr(module, name)
+        assert not method or hasattr(item, method), f"{path}.py has no {name}.{method}"
+
+
+def test_every_layer_loss_and_structure_stands_on_the_mathematics_page_or_is_elementwise():
+    from backproof.layers import LAYERS, Elementwise
+    from backproof.losses import LOSSES
+    from backproof.operators import OPERATORS
+
+    page = (ROOT / "docs" / "mathematics.md").read_text()
+    layers = [name for name, layer in LAYERS.items() if not issubclass(layer, Elementwise)]
+    names = [*layers, *LOSSES, *(operator.__name__ for operator in OPERATORS.values())]
+    aliases = {"Chain": "composition", "Reshape": "reshape", "Spread": "Stack"}
+    missing = [name for name in names if aliases.get(name, name) not in page]
+    assert not missing
