@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from backproof.layers import LAYERS
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -28,6 +30,15 @@ def run_page(text: str, name: str) -> int:
         if index + 1 < len(found) and found[index + 1][0] == "text":
             assert output.getvalue().strip() == found[index + 1][1].strip(), f"{name}, block {index}"
     return sum(kind == "python" for kind, _ in found)
+
+
+@pytest.fixture(autouse=True)
+def registry_as_it_was():
+    """Forget the layers that a page registers."""
+    before = dict(LAYERS)
+    yield
+    LAYERS.clear()
+    LAYERS.update(before)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
