@@ -1,4 +1,7 @@
-"""Elementwise functions made of straight pieces (and one parabola): clipping and shrinking."""
+"""Elementwise functions made of straight pieces (and one parabola): clipping and shrinking.
+
+Every value formula asks for the constant pieces first, so that NaN, for which no comparison holds, passes through.
+"""
 
 from dataclasses import dataclass
 
@@ -74,7 +77,7 @@ class Softshrink(Elementwise):
 
     def function(self, x: Array) -> Array:
         """Return x - width, x + width, or 0 between."""
-        return choose(x > self.width, x - self.width, choose(x < -self.width, x + self.width, 0.0, x), x)
+        return choose(magnitude(x) <= self.width, 0.0, choose(x > 0, x - self.width, x + self.width), x)
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 outside [-width, width], else 0."""
@@ -89,7 +92,7 @@ class Hardshrink(Elementwise):
 
     def function(self, x: Array) -> Array:
         """Return x outside [-width, width], else 0."""
-        return choose(magnitude(x) > self.width, x, 0.0, x)
+        return choose(magnitude(x) <= self.width, 0.0, x, x)
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 outside [-width, width], else 0."""
@@ -105,7 +108,7 @@ class Threshold(Elementwise):
 
     def function(self, x: Array) -> Array:
         """Return x above the threshold, else the replacement."""
-        return choose(x > self.threshold, x, self.replacement, x)
+        return choose(x <= self.threshold, self.replacement, x, x)
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 above the threshold, else 0."""
