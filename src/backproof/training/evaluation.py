@@ -1,0 +1,57 @@
+"""Loss and metric of examples under fixed parameters, batch by batch."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..arrays import dtype_name
+from ..errors import NonFiniteError
+from ..losses import Loss
+from ..network import Network
+from ..parameters import Parameters
+from .examples import Examples
+from .metrics import metric_class
+
+BATCH = 1024
+"""Examples evaluated at a time."""
+
+
+def evaluate(
+    net: Network,
+    theta: Parameters,
+    examples: Examples,
+    loss: Loss,
+    metric: str | None = None,
+    *,
+    batch_size: int = BATCH,
+    between: Callable[[], bool] | None = None,
+) -> tuple[float, float | None] | None:
+    """Return the mean loss of the examples, and their metric if one is named.
+
+    Args:
+        net: the network; dropout is off.
+        theta: its parameters.
+        examples: inputs and targets; their weights are not used.
+        loss: summed over the examples and divided by their number, whatever its reduction.
+        metric: a name in ``METRICS``.
+        batch_size: examples at a time.
+        between: called before every batch; if it returns True the evaluation is given up and None returned.
+
+    Raises:
+        NonFiniteError: an output or the loss is NaN or infinite; the message names the layer.
+    """
+    measure = metric_class(metric)(loss) if metric is not None else None
+    total = 0.0
+    for x, y in examples.batches(batch_size):
+        if between is not None and between():
+            return None
+        z = net.forward(theta, x)
+        part = float(np.sum(loss.examples(z, y), dtype=np.float64))
+        if not np.isfinite(part):
+            raise net.first_nonfinite(theta, x) or NonFiniteError(
+                f"{examples.who}: the loss is {part} in {dtype_name(z)} although all outputs are finite."
+            )
+        total += part
+        if measure is not None:
+            measure.add(z, y)
+    return total / len(examples), None if measure is None else measure.value()
