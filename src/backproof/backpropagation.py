@@ -18,6 +18,7 @@ from .errors import NonFiniteError, OptionError
 from .layers import Steps
 from .losses import Loss
 from .network import Network
+from .operators import Operator
 from .parameters import Parameters
 
 __all__ = ["algorithm_1", "gradient", "input_gradient", "naive_product", "value_and_gradient"]
@@ -68,10 +69,9 @@ def value_and_gradient(
     steps = net.linearize(theta, x)
     value, delta = loss.value_and_gradient(steps.output, y, weights)
     _require_finite(value, net, theta, x, loss)
-    gradient = _empty_gradient(theta, out)
-    sink = gradient.flat() if gradient is not None else {}
-    steps.backward(delta, sink, input_too=False, tally=tally)
-    return value, gradient if gradient is not None else _assemble(theta, sink)
+    blocks = _Blocks(theta, out)
+    steps.backward(delta, blocks.add, input_too=False, tally=tally)
+    return value, blocks.gradient()
 
 
 def gradient(
@@ -88,7 +88,7 @@ def input_gradient(
     steps = net.linearize(theta, x)
     value, delta = loss.value_and_gradient(steps.output, y, weights)
     _require_finite(value, net, theta, x, loss)
-    delta = steps.backward(delta, {}, input_too=True)
+    delta = steps.backward(delta, lambda name, B, delta: None)
     return namespace(x).reshape(delta, x.shape)
 
 
@@ -189,6 +189,28 @@ def _check_size(net: Network, delta: Array) -> None:
             f"algorithm_1: the parameter Jacobian of {delta.shape[0]} examples would take {size / 2**30:.1f} GiB, "
             f"expected at most {ALGORITHM_1_BYTES / 2**30:.0f}; give fewer examples, or use value_and_gradient."
         )
+
+
+class _Blocks:
+    """Where the recursion adds up delta B by parameter: on NumPy straight in the gradient's vector."""
+
+    def __init__(self, theta: Parameters, out: Parameters | None) -> None:
+        self.theta = theta
+        self.seen: set[str] = set()
+        self.whole = _empty_gradient(theta, out)
+        self.blocks = self.whole.flat() if self.whole is not None else {}
+
+    def add(self, name: str, B: Operator, delta: Array) -> None:
+        """Write delta B summed over the batch, or add it where the parameter was met before."""
+        if name in self.seen:
+            self.blocks[name] += B.pull_sum(delta)
+        else:
+            self.seen.add(name)
+            self.blocks[name] = B.pull_sum(delta, self.blocks.get(name))
+
+    def gradient(self) -> Parameters:
+        """Return the gradient as parameters."""
+        return self.whole if self.whole is not None else _assemble(self.theta, self.blocks)
 
 
 def _empty_gradient(theta: Parameters, out: Parameters | None) -> Parameters | None:

@@ -2,11 +2,11 @@
 
     delta_{l-1} = delta_l A_l ,    d loss / d theta_l = delta_l B_l ,    l = L, ..., 1
 
-A step is one layer's linearization: an object with ``backward(delta, gradient, input_too, tally, place)`` that
-does the two products for that layer (``layers/base.py``). Chains inside combinators run through here as well.
+A step is one layer's linearization; its ``backward`` (``layers/base.py``) does the two products for that layer.
+Chains inside combinators run through here as well.
 """
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from .tally import Tally
@@ -16,15 +16,15 @@ class Step(Protocol):
     """One linearized layer of a chain."""
 
     def backward(
-        self, delta: Any, gradient: MutableMapping[str, Any], input_too: bool, tally: Tally | None, place: str
+        self, delta: Any, visit: Callable[[str, Any, Any], None], input_too: bool, tally: Tally | None, place: str
     ) -> Any:
-        """Write delta_l B_l into ``gradient`` and return delta_l A_l, or None if not ``input_too``."""
+        """Show delta_l and every B_l to ``visit`` and return delta_l A_l, or None if not ``input_too``."""
 
 
 def backpropagate(
     steps: Sequence[Step],
     delta: Any,
-    gradients: Sequence[MutableMapping[str, Any]],
+    visit: Callable[[str, Any, Any], None],
     input_too: bool = True,
     tally: Tally | None = None,
     place: str = "",
@@ -33,13 +33,12 @@ def backpropagate(
 
     Args:
         steps: the linearized layers, first to last.
-        delta: delta_L = d loss / d x_L, shape (batch, n_L).
-        gradients: per step, where each parameter's gradient is added up.
+        delta: delta_L = d loss / d x_L, shape (batch, n_L), or k rows for every example, (batch, k, n_L).
+        visit: called as ``visit(name, B, delta)`` where delta meets a parameter.
         input_too: whether delta_0 is wanted; without it the first layer's product with A is left out.
         tally: counts the multiplications if given.
-        place: name of the chain inside a larger network, for the tally.
+        place: prefix of the chain's parameter names inside a larger network.
     """
     for index in reversed(range(len(steps))):
-        wanted = input_too or index > 0
-        delta = steps[index].backward(delta, gradients[index], wanted, tally, f"{place}{index}")
+        delta = steps[index].backward(delta, visit, input_too or index > 0, tally, f"{place}{index}.")
     return delta

@@ -1,7 +1,8 @@
 """What a layer is: a function of (theta, x) with its total derivative, two Jacobians in closed form."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ __all__ = ["Closed", "LastAxis", "Layer", "Linearization"]
 
 Shape = tuple[int, ...]
 Theta = Mapping[str, Array]
+Visit = Callable[[str, Operator, Array], None]
+"""What the recursion does where delta meets a parameter: called with its name, its B, and delta."""
 
 
 class Linearization(ABC):
@@ -42,21 +45,16 @@ class Linearization(ABC):
 
     @abstractmethod
     def backward(
-        self,
-        delta: Array,
-        gradient: MutableMapping[str, Array],
-        input_too: bool = True,
-        tally: Tally | None = None,
-        place: str = "",
+        self, delta: Array, visit: Visit, input_too: bool = True, tally: Tally | None = None, place: str = ""
     ) -> Array | None:
-        """Put ``delta B`` (summed over the batch) into ``gradient`` and return ``delta A``.
+        """Show every ``B`` to ``visit`` with the delta that meets it, and return ``delta A``.
 
         Args:
-            delta: d loss / d y, (batch, m).
-            gradient: flat arrays by parameter name. An array that is there already is written into.
+            delta: d loss / d y, (batch, m), or k such rows for every example, (batch, k, m).
+            visit: called as ``visit(name, B, delta)`` for every parameter; once for each use of a shared one.
             input_too: whether ``delta A`` is wanted; None is returned without it.
             tally: counts the multiplications if given.
-            place: name of the layer inside the network, for the tally.
+            place: prefix of the layer's parameter names inside the network, as in ``"2.0."``.
         """
 
 
@@ -81,23 +79,21 @@ class Closed(Linearization):
         return self._B
 
     def backward(
-        self,
-        delta: Array,
-        gradient: MutableMapping[str, Array],
-        input_too: bool = True,
-        tally: Tally | None = None,
-        place: str = "",
+        self, delta: Array, visit: Visit, input_too: bool = True, tally: Tally | None = None, place: str = ""
     ) -> Array | None:
-        """Compute ``delta B`` and ``delta A``: the two products of the recursion."""
+        """Visit ``delta B`` and compute ``delta A``: the two products of the recursion."""
         if tally is not None:
-            batch = delta.shape[0]
-            for name, B in self._B.items():
-                tally.add(f"delta B[{place}.{name}]", batch * B.pull_cost)
-            if input_too:
-                tally.add(f"delta A[{place}]", batch * self._A.pull_cost)
+            self._count(tally, delta, input_too, place)
         for name, B in self._B.items():
-            gradient[name] = B.pull_sum(delta, gradient.get(name))
+            visit(place + name, B, delta)
         return self._A.pull(delta) if input_too else None
+
+    def _count(self, tally: Tally, delta: Array, input_too: bool, place: str) -> None:
+        rows = math.prod(delta.shape[:-1])
+        for name, B in self._B.items():
+            tally.add(f"delta B[{place}{name}]", rows * B.pull_cost)
+        if input_too:
+            tally.add(f"delta A[{place.rstrip('.')}]", rows * self._A.pull_cost)
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,30 +4,17 @@ Each runs the recursion of ``chain/recursion.py`` through its parts, so prefixes
 too. Their A and B, as operators, are products, sums and blocks made on request.
 """
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+import math
+from collections.abc import Callable, Iterator
 
 from ..arrays import Array, flatten
 from ..chain import Tally, backpropagate
 from ..operators import Column, Diagonal, Identity, Operator, product_of
 from ..operators import Sum as OperatorSum
 from ..operators.selection import slice_of
-from .base import Linearization
+from .base import Linearization, Visit
 
 __all__ = ["Branches", "Repeated", "Steps"]
-
-Gradient = MutableMapping[str, Array]
-
-
-def part_of(gradient: Gradient, index: int) -> dict[str, Array]:
-    """Return the arrays of one part under its own names."""
-    prefix = f"{index}."
-    return {name[len(prefix) :]: array for name, array in gradient.items() if name.startswith(prefix)}
-
-
-def _collect(gradient: Gradient, parts: Sequence[Gradient]) -> None:
-    for index, part in enumerate(parts):
-        for name, array in part.items():
-            gradient[f"{index}.{name}"] = array
 
 
 class Steps(Linearization):
@@ -57,16 +44,13 @@ class Steps(Linearization):
     def backward(
         self,
         delta: Array,
-        gradient: Gradient,
+        visit: Visit,
         input_too: bool = True,
         tally: Tally | None = None,
         place: str = "",
     ) -> Array | None:
         """Run the recursion through the steps."""
-        parts = [part_of(gradient, index) for index in range(len(self.steps))]
-        delta = backpropagate(self.steps, delta, parts, input_too, tally, place and f"{place}.")
-        _collect(gradient, parts)
-        return delta
+        return backpropagate(self.steps, delta, visit, input_too, tally, place)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -106,19 +90,14 @@ class Repeated(Linearization):
     def backward(
         self,
         delta: Array,
-        gradient: Gradient,
+        visit: Visit,
         input_too: bool = True,
         tally: Tally | None = None,
         place: str = "",
     ) -> Array | None:
-        """Run the recursion through the steps and add up their gradients."""
-        parts = [part_of(gradient, 0)] + [{} for _ in self.steps[1:]]
-        delta = backpropagate(self.steps, delta, parts, input_too, tally, place and f"{place}.")
-        summed = parts[0]
-        for part in parts[1:]:
-            for name, array in part.items():
-                summed[name] += array
-        _collect(gradient, [summed])
+        """Run every step backward; each visits the same parameters, whose gradients add up."""
+        for index in reversed(range(len(self.steps))):
+            delta = self.steps[index].backward(delta, visit, input_too or index > 0, tally, f"{place}0.")
         return delta
 
 
@@ -189,20 +168,19 @@ class Branches(Linearization):
     def backward(
         self,
         delta: Array,
-        gradient: Gradient,
+        visit: Visit,
         input_too: bool = True,
         tally: Tally | None = None,
         place: str = "",
     ) -> Array | None:
         """Send delta through every joint and branch, and add up what comes back."""
-        parts = [part_of(gradient, index) for index in range(len(self.steps))]
         returned = delta if self.direct else None
         for index, (joint, step) in enumerate(zip(self.joints, self.steps, strict=True)):
             if tally is not None and joint.pull_cost:
-                tally.add(f"delta joint[{place}.{index}]", delta.shape[0] * joint.pull_cost)
-            back = step.backward(joint.pull(delta), parts[index], input_too, tally, f"{place}.{index}")
+                rows = math.prod(delta.shape[:-1])
+                tally.add(f"delta joint[{place}{index}]", rows * joint.pull_cost)
+            back = step.backward(joint.pull(delta), visit, input_too, tally, f"{place}{index}.")
             returned = back if returned is None else returned if back is None else returned + back
-        _collect(gradient, parts)
         return returned if input_too else None
 
 
