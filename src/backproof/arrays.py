@@ -116,6 +116,19 @@ def eye(n: int, like: Array | None = None) -> Array:
     return namespace(like).eye(n, dtype=like.dtype, device=getattr(like, "device", None))
 
 
+def block_diagonal(blocks: Array) -> Array:
+    """Return blocks along the diagonal of a matrix, zero elsewhere; they are placed, not multiplied.
+
+    Shapes:
+        blocks: (\\*batch, p, m, n)
+        result: (\\*batch, p m, p n)
+    """
+    xp, (p, m, n) = namespace(blocks), blocks.shape[-3:]
+    own = eye(p, blocks)[:, None, :, None] > 0
+    wide = xp.where(own, blocks[..., None, :], xp.zeros_like(blocks[..., None, :]))
+    return xp.reshape(wide, (*blocks.shape[:-3], p * m, p * n))
+
+
 def scatter_add(values: Array, index: Array, n: int) -> Array:
     """Return y with ``y[..., index[i]] += values[..., i]``: the transpose of taking entries.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..arrays import Array, batch_sum
+from ..arrays import Array, batch_sum, block_diagonal, namespace
 from .base import Operator
 
 
@@ -68,6 +68,13 @@ class ScaledIdentity(Operator):
     def _pull(self, u: Array) -> Array:
         return u * (align(self.scale[:, None], u) if self.scale.ndim else self.scale)
 
+    def dense(self, like: Array | None = None) -> Array:
+        return block_diagonal(self.entries()[..., None, None])
+
+    def entries(self) -> Array:
+        """Return the diagonal: the scale n times, (n,) or (batch, n)."""
+        return namespace(self.scale).broadcast_to(self.scale[..., None], (*self.scale.shape, self.n))
+
     def transpose(self) -> "ScaledIdentity":
         return self
 
@@ -102,6 +109,9 @@ class Diagonal(Operator):
 
     def _pull(self, u: Array) -> Array:
         return u * align(self.diagonal, u)
+
+    def dense(self, like: Array | None = None) -> Array:
+        return block_diagonal(self.diagonal[..., None, None])
 
     def transpose(self) -> "Diagonal":
         return self

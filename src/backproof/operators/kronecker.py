@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..arrays import Array, namespace, sum_of_outer_products
+from ..arrays import Array, block_diagonal, eye, namespace, sum_of_outer_products
 from .base import Operator, first_like
 from .dense import Dense
 from .diagonal import Identity
@@ -17,6 +17,8 @@ class Kronecker(Operator):
     Math (row-major vec):
         (L (x) R) vec(X) = vec(L X R^T)
         u (L (x) R) = vec(L^T U R),   u = vec(U)
+
+    One factor acts first, whichever order is cheaper.
 
     For an affine layer, d(W x)/d vec(W) = I_m (x) x^T: ``left`` is the identity, ``right`` the row x^T of
     each example, and ``pull_sum`` is the matrix product delta^T X.
@@ -41,7 +43,14 @@ class Kronecker(Operator):
 
     @property
     def pull_cost(self) -> int:
-        return self.left.shape[0] * self.right.pull_cost + self.right.shape[1] * self.left.pull_cost
+        return min(self._costs)
+
+    @property
+    def _costs(self) -> tuple[int, int]:
+        """Multiplications of a pull with the right factor first, and with the left one first."""
+        (m1, n1), (m2, n2) = self.left.shape, self.right.shape
+        left, right = self.left.pull_cost, self.right.pull_cost
+        return (m1 * right + n2 * left, m2 * left + n1 * right)
 
     @property
     def dense_cost(self) -> int:
@@ -53,13 +62,13 @@ class Kronecker(Operator):
         if u.ndim == 2:
             return self._pull(u[:, None, :])[:, 0, :]
         xp = namespace(u)
-        (m1, n1), (m2, n2), k = self.left.shape, self.right.shape, u.shape[1]
-        rows = self.right._pull(xp.reshape(u, (u.shape[0], k * m1, m2)))
-        if not isinstance(self.left, Identity):
-            columns = xp.reshape(rows, (rows.shape[0], k, m1, n2)).mT
-            columns = self.left._pull(xp.reshape(columns, (rows.shape[0], k * n2, m1)))
-            rows = xp.reshape(columns, (columns.shape[0], k, n2, n1)).mT
-        return xp.reshape(rows, (rows.shape[0], k, n1 * n2))
+        grid = xp.reshape(u, (*u.shape[:2], self.left.shape[0], self.right.shape[0]))
+        right_first, left_first = self._costs
+        if right_first <= left_first:
+            grid = _pull_columns(self.left, _pull_rows(self.right, grid))
+        else:
+            grid = _pull_rows(self.right, _pull_columns(self.left, grid))
+        return xp.reshape(grid, (*grid.shape[:2], self.shape[1]))
 
     def _pull_sum(self, u: Array, out: Array | None) -> Array:
         right = self.right
@@ -72,10 +81,31 @@ class Kronecker(Operator):
         return out if product is matrix else namespace(u).reshape(product, (-1,))
 
     def dense(self, like: Array | None = None) -> Array:
-        left = self.left.dense(self.like if self.like is not None else like)
-        right = self.right.dense(self.like if self.like is not None else like)
+        like = like if self.like is None else self.like
+        left, right = self.left.dense(like), self.right.dense(like)
+        xp, m1, (m2, n2) = namespace(right), self.left.shape[0], self.right.shape
+        if isinstance(self.left, Identity):
+            return block_diagonal(xp.broadcast_to(right[..., None, :, :], (*right.shape[:-2], m1, m2, n2)))
+        if isinstance(self.right, Identity):
+            entries = left[..., :, None, :, None]
+            placed = xp.where(eye(m2, left)[:, None, :] > 0, entries, xp.zeros_like(entries))
+            return xp.reshape(placed, (*left.shape[:-2], *self.shape))
         product = left[..., :, None, :, None] * right[..., None, :, None, :]
-        return namespace(product).reshape(product, (*product.shape[:-4], *self.shape))
+        return xp.reshape(product, (*product.shape[:-4], *self.shape))
 
     def transpose(self) -> "Kronecker":
         return Kronecker(self.left.transpose(), self.right.transpose())
+
+
+def _pull_rows(operator: Operator, grid: Array) -> Array:
+    """Pull the last axis of (batch, k, a, m) through an operator: (batch, k, a, n)."""
+    if isinstance(operator, Identity):
+        return grid
+    xp, (_, k, a, m) = namespace(grid), grid.shape
+    rows = operator._pull(xp.reshape(grid, (grid.shape[0], k * a, m)))
+    return xp.reshape(rows, (rows.shape[0], k, a, operator.shape[1]))
+
+
+def _pull_columns(operator: Operator, grid: Array) -> Array:
+    """Pull the last axis but one of (batch, k, m, a) through an operator: (batch, k, n, a)."""
+    return grid if isinstance(operator, Identity) else _pull_rows(operator, grid.mT).mT

@@ -6,7 +6,7 @@ The places are examples to the layer inside, so its operator has ``batch * place
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..arrays import Array, namespace
+from ..arrays import Array, block_diagonal, namespace
 from .base import Operator
 
 
@@ -75,11 +75,7 @@ class DirectSum(_Places):
         return xp.reshape(result, (*result.shape[:2], self.places * n))
 
     def dense(self, like: Array | None = None) -> Array:
-        blocks = _blocks(self, like)
-        xp, p, (m, n) = namespace(blocks), self.places, self.inner.shape
-        own = xp.eye(p, dtype=blocks.dtype)[:, None, :, None] > 0
-        wide = xp.where(own, blocks[..., None, :], xp.zeros_like(blocks[..., None, :]))
-        return xp.reshape(wide, (*blocks.shape[:-3], p * m, p * n))
+        return block_diagonal(_blocks(self, like))
 
     def transpose(self) -> "DirectSum":
         return DirectSum(self.inner.transpose(), self.places)

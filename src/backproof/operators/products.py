@@ -14,7 +14,7 @@ from .diagonal import Diagonal, Identity, ScaledIdentity
 from .kronecker import Kronecker
 from .low_rank import LowRankUpdate
 from .selection import Selection
-from .sums import Sum
+from .sums import Product, Sum
 from .table import ANY, PRODUCTS, Rule, multiply, product_cost
 
 # -- what a rule computes: (left, right) -> operator ---------------------------------------------------------
@@ -32,16 +32,12 @@ def _columns(left: Operator, right: Operator) -> Dense:
     return _rows(right.transpose(), left.transpose()).transpose()
 
 
-def _scalars(scale: Array, n: int) -> Array:
-    """Return the diagonal of c I: a row of length one that broadcasts over n entries."""
-    xp = namespace(scale)
-    return xp.broadcast_to(scale[..., None], (*scale.shape, n))
+def _scale_scales(left: ScaledIdentity, right: ScaledIdentity) -> ScaledIdentity:
+    return ScaledIdentity(left.n, left.scale * right.scale)
 
 
 def _scale_diagonals(left: Any, right: Any) -> Operator:
-    if isinstance(left, ScaledIdentity) and isinstance(right, ScaledIdentity):
-        return ScaledIdentity(left.n, left.scale * right.scale)
-    d, e = (_scalars(f.scale, f.n) if isinstance(f, ScaledIdentity) else f.diagonal for f in (left, right))
+    d, e = (f.entries() if isinstance(f, ScaledIdentity) else f.diagonal for f in (left, right))
     return Diagonal(d * e)
 
 
@@ -80,49 +76,61 @@ def _beside(first: Array, second: Array) -> Array:
 
 
 def _kronecker_times_kronecker(left: Kronecker, right: Kronecker) -> Operator:
-    """(A (x) B)(C (x) D) = A C (x) B D where the sizes fit."""
-    if _conformable(left, right):
-        return Kronecker(multiply(left.left, right.left), multiply(left.right, right.right))
-    return _any_times_kronecker(left, right)
+    """(A (x) B)(C (x) D) = A C (x) B D."""
+    return Kronecker(multiply(left.left, right.left), multiply(left.right, right.right))
 
 
 def _any_times_kronecker(left: Operator, right: Kronecker) -> Operator:
     """G (I (x) x^T) = G (x) x^T for a single row x^T: how a parameter Jacobian stays factored."""
-    return Kronecker(left, right.right) if _is_single_row(right) else _rows(left, right)
-
-
-def _conformable(left: Kronecker, right: Kronecker) -> bool:
-    return left.left.shape[1] == right.left.shape[0]
-
-
-def _is_single_row(kronecker: Kronecker) -> bool:
-    return isinstance(kronecker.left, Identity) and kronecker.right.shape[0] == 1
+    return Kronecker(left, right.right)
 
 
 def _selection_times_selection(left: Selection, right: Selection) -> Operator:
-    if left.scatter or right.scatter or right.index.ndim == 2:
-        return _rows(left, right)
-    return Selection(
-        namespace(right.index).take(right.index, left.index.reshape(-1)).reshape(left.index.shape), right.n
-    )
+    """Pick from what was picked; two scatterings are the transpose of that."""
+    if left.scatter:
+        return _selection_times_selection(right.transpose(), left.transpose()).transpose()
+    xp, index, chosen = namespace(right.index), left.index, right.index
+    if chosen.ndim == 1:
+        return Selection(xp.reshape(xp.take(chosen, xp.reshape(index, (-1,))), index.shape), right.n)
+    return Selection(xp.take_along_axis(chosen, xp.broadcast_to(index, (right.batch, left.shape[0])), axis=1), right.n)
+
+
+def _unevaluated(left: Operator, right: Operator) -> Product:
+    """Keep the factors: neither holds an array that could give a dense product its dtype."""
+    return Product((left, right))
 
 
 def _row_times_column(left: Row, right: Column) -> Operator:
     """[A B] [C; D] = A C + B D."""
-    if not _blocks_fit(left, right):
-        return _rows(left, right)
     return Sum(tuple(multiply(a, b) for a, b in zip(left.parts, right.parts, strict=True)))
 
 
 def _blockwise(result: type[Row] | type[Column] | type[BlockDiagonal]) -> Any:
-    """Return the rule that multiplies block by block, for partitions that fit."""
+    """Return the rule that multiplies block by block."""
 
     def apply(left: Any, right: Any) -> Operator:
-        if not _blocks_fit(left, right):
-            return _rows(left, right)
         return result(tuple(multiply(a, b) for a, b in zip(left.parts, right.parts, strict=True)))
 
     return apply
+
+
+# -- whether a rule fits: (left, right) -> bool --------------------------------------------------------------
+
+
+def _factors_fit(left: Kronecker, right: Kronecker) -> bool:
+    return left.left.shape[1] == right.left.shape[0]
+
+
+def _single_row(left: Operator, right: Kronecker) -> bool:
+    return isinstance(right.left, Identity) and right.right.shape[0] == 1
+
+
+def _same_direction(left: Selection, right: Selection) -> bool:
+    return left.scatter == right.scatter
+
+
+def _both_select(left: Operator, right: Operator) -> bool:
+    return isinstance(right, Selection)
 
 
 def _blocks_fit(left: Any, right: Any) -> bool:
@@ -152,18 +160,10 @@ def _low_rank_low_rank_cost(left: LowRankUpdate, right: LowRankUpdate) -> int:
 
 
 def _kronecker_kronecker_cost(left: Kronecker, right: Kronecker) -> int:
-    if _conformable(left, right):
-        return product_cost(left.left, right.left) + product_cost(left.right, right.right)
-    return _any_kronecker_cost(left, right)
-
-
-def _any_kronecker_cost(left: Operator, right: Kronecker) -> int:
-    return 0 if _is_single_row(right) else _rows_cost(left, right)
+    return product_cost(left.left, right.left) + product_cost(left.right, right.right)
 
 
 def _paired_cost(left: Any, right: Any) -> int:
-    if not _blocks_fit(left, right):
-        return _rows_cost(left, right)
     return sum(product_cost(a, b) for a, b in zip(left.parts, right.parts, strict=True))
 
 
@@ -198,7 +198,7 @@ PRODUCTS.update(
         ("dense", "dense"): _BY_ROWS,
         ("identity", ANY): Rule("right", _free, lambda left, right: right),
         (ANY, "identity"): Rule("left", _free, lambda left, right: left),
-        ("scaled identity", "scaled identity"): Rule("scaled identity", lambda left, right: 1, _scale_diagonals),
+        ("scaled identity", "scaled identity"): Rule("scaled identity", lambda left, right: 1, _scale_scales),
         ("scaled identity", "diagonal"): _SCALE,
         ("diagonal", "scaled identity"): _SCALE,
         ("diagonal", "diagonal"): _SCALE,
@@ -209,14 +209,18 @@ PRODUCTS.update(
         ("low-rank update", "low-rank update"): Rule(
             "low-rank update", _low_rank_low_rank_cost, _low_rank_times_low_rank
         ),
-        ("kronecker", "kronecker"): Rule("kronecker", _kronecker_kronecker_cost, _kronecker_times_kronecker),
-        (ANY, "kronecker"): Rule("kronecker", _any_kronecker_cost, _any_times_kronecker),
-        ("dense", "kronecker"): Rule("kronecker", _any_kronecker_cost, _any_times_kronecker),
-        ("selection", "selection"): Rule("selection", _free, _selection_times_selection),
-        ("row", "column"): Rule("sum", _paired_cost, _row_times_column),
-        ("row", "block diagonal"): Rule("row", _paired_cost, _blockwise(Row)),
-        ("block diagonal", "column"): Rule("column", _paired_cost, _blockwise(Column)),
-        ("block diagonal", "block diagonal"): Rule("block diagonal", _paired_cost, _blockwise(BlockDiagonal)),
+        ("kronecker", "kronecker"): Rule(
+            "kronecker", _kronecker_kronecker_cost, _kronecker_times_kronecker, _factors_fit
+        ),
+        (ANY, "kronecker"): Rule("kronecker", _free, _any_times_kronecker, _single_row),
+        ("selection", "selection"): Rule("selection", _free, _selection_times_selection, _same_direction),
+        ("selection", ANY): Rule("product", _free, _unevaluated, _both_select),
+        ("row", "column"): Rule("sum", _paired_cost, _row_times_column, _blocks_fit),
+        ("row", "block diagonal"): Rule("row", _paired_cost, _blockwise(Row), _blocks_fit),
+        ("block diagonal", "column"): Rule("column", _paired_cost, _blockwise(Column), _blocks_fit),
+        ("block diagonal", "block diagonal"): Rule(
+            "block diagonal", _paired_cost, _blockwise(BlockDiagonal), _blocks_fit
+        ),
         ("column", ANY): Rule(
             "column",
             _column_cost,

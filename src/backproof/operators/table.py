@@ -1,7 +1,8 @@
 """The table of products: which structure comes out of ``left @ right``, and at what cost.
 
 The table itself is filled in ``products.py``. Looking up goes from the exact pair of structures to a rule for
-one side, and ends at the rule for any pair, which pulls the rows of the left matrix through the right operator.
+one side, taking the first rule that the two matrices' parts fit, and ends at the rule for any pair, which pulls the
+rows of the left matrix through the right operator.
 """
 
 from collections.abc import Callable
@@ -13,30 +14,37 @@ from ..errors import ShapeError
 ANY = "any"
 
 
+def _always(left: Any, right: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Rule:
     """How to multiply two structures.
 
     Attributes:
-        result: the structure of the product, or ``"varies"``.
+        result: the structure of the product; ``"left"`` or ``"right"`` is that of the factor.
         cost: scalar multiplications for one example (or once, if both factors are shared).
         apply: computes the product.
+        fits: whether the rule can be used; block by block it needs matching partitions, for instance.
     """
 
     result: str
     cost: Callable[[Any, Any], int]
     apply: Callable[[Any, Any], Any]
+    fits: Callable[[Any, Any], bool] = _always
 
 
 PRODUCTS: dict[tuple[str, str], Rule] = {}
 
 
 def rule_for(left: Any, right: Any) -> Rule:
-    """Return the most specific rule for the structures of ``left`` and ``right``."""
+    """Return the most specific rule that ``left`` and ``right`` fit."""
     a, b = left.structure, right.structure
     for pair in ((a, b), (a, ANY), (ANY, b)):
-        if pair in PRODUCTS:
-            return PRODUCTS[pair]
+        rule = PRODUCTS.get(pair)
+        if rule is not None and rule.fits(left, right):
+            return rule
     return PRODUCTS[ANY, ANY]
 
 
