@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from .chain import Tally
     from .layers import *  # noqa: F403
     from .losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Poisson, SquaredError
+    from .model import Model
     from .network import Network
     from .parameters import Parameters
+    from .summaries import Summary, summary
 
 __version__ = "0.1.0"
 
 _MODULES = ("data", "errors", "layers", "losses", "operators", "training")
-_HOMES = ("layers", "losses", "parameters", "network", "chain", "backpropagation")
+_HOMES = ("layers", "losses", "parameters", "network", "chain", "backpropagation", "model", "summaries")
 
 
 def __getattr__(name: str) -> Any:

@@ -53,6 +53,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptionError:
 
     known = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    # Matching takes time in proportion to the length, and a name from a file may have any length.
+    near = difflib.get_close_matches(name[:80].lower(), lowered, n=1, cutoff=0.5)
     hint = f" Did you mean {lowered[near[0]]!r}?" if near else ""
-    return OptionError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")
+    return OptionError(f"unknown {kind} {name!r:.100}.{hint} Known: {', '.join(known)}.")

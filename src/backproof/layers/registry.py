@@ -30,6 +30,10 @@ LAYERS: dict[str, type[Layer]] = {
 """The layers a model file or a network file may name. ``register`` adds your own."""
 
 
+DEEPEST = 64
+"""How deep layers in a file may stand inside one another."""
+
+
 def register(layer: type[Layer]) -> type[Layer]:
     """Add a layer class to the registry, so that models using it can be saved and loaded; a decorator.
 
@@ -59,8 +63,15 @@ def layer_from(description: Mapping[str, Any]) -> Layer:
     """Return the layer that ``describe`` wrote down.
 
     Raises:
-        OptionError: the layer or a setting is unknown (with the nearest name), missing or of the wrong kind.
+        OptionError: the layer or a setting is unknown (with the nearest name), missing or of the wrong kind, or
+            layers stand inside one another more than ``DEEPEST`` times.
     """
+    return _layer_from(description, 0)
+
+
+def _layer_from(description: Mapping[str, Any], depth: int) -> Layer:
+    if depth > DEEPEST:
+        raise OptionError(f"layers stand inside one another {depth} deep, expected at most {DEEPEST}.")
     if not isinstance(description, Mapping) or not isinstance(description.get("layer"), str):
         raise OptionError(f"a layer's description is {_short(description)}, expected a table with a name in 'layer'.")
     name = description["layer"]
@@ -76,7 +87,7 @@ def layer_from(description: Mapping[str, Any]) -> Layer:
                 else OptionError(f"{name} has no settings, got {key!r}.")
             )
     try:
-        built = {key: _built(value) for key, value in settings.items()}
+        built = {key: _built(value, depth + 1) for key, value in settings.items()}
         for field in fields(LAYERS[name]):
             if field.name in built and not _fits(built[field.name], field.type):
                 raise OptionError(f"{name}: {field.name}={_short(built[field.name])}, expected {_word(field.type)}.")
@@ -85,11 +96,18 @@ def layer_from(description: Mapping[str, Any]) -> Layer:
         raise OptionError(f"{name}: settings {_short(settings)} do not fit: {_reason(error)}.") from None
 
 
-def _built(value: Any) -> Any:
+def _built(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
-        return layer_from(value)
+        return _layer_from(value, depth)
     if isinstance(value, list):
-        return tuple(_built(item) for item in value)
+        # A list of layers is as deep as its layers, a list of lists is deeper.
+        return tuple(_built(item, depth + isinstance(item, list)) for item in _bounded(value, depth))
+    return value
+
+
+def _bounded(value: list[Any], depth: int) -> list[Any]:
+    if depth > DEEPEST:
+        raise OptionError(f"lists stand inside one another {depth} deep, expected at most {DEEPEST}.")
     return value
 
 

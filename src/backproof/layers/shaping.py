@@ -111,6 +111,9 @@ class Dropout(Layer):
     def __post_init__(self) -> None:
         if not 0 <= self.p < 1:
             raise OptionError(f"Dropout: p={self.p!r}, expected a probability in [0, 1).")
+        for name, value in (("seed", self.seed), ("step", self.step or 0), *(("place", entry) for entry in self.place)):
+            if not isinstance(value, int) or value < 0:
+                raise OptionError(f"Dropout: {name}={value!r:.40}, expected a whole number of at least 0.")
 
     def training(self, step: int, place: tuple[int, ...] = ()) -> "Dropout":
         """Return the layer with the mask of this step."""

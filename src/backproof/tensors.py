@@ -1,0 +1,254 @@
+"""Named arrays and a text in one file, in the safetensors format, read without trusting a byte of it.
+
+The file is the length of its header (8 bytes, little-endian), the header (JSON: element type, shape and place of
+every array, and a table of texts under ``__metadata__``), then the arrays' bytes without gaps. The reader allocates
+nothing that the file's own length does not account for, and never maps the file: a mapped file that shrinks while
+it is read would end the process.
+"""
+
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, final
+
+import numpy as np
+
+from .errors import ModelFileError
+from .files import atomic_write
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "I64": np.dtype("<i8"),
+    "U8": np.dtype("u1"),
+}
+"""Element types by the names the format gives them."""
+
+HEADER_BYTES = 4 * 2**20
+"""A header up to this long is always read; a longer one may take a quarter of the file."""
+
+HEADER_VALUES = 50_000
+"""JSON values that a header may hold beside one for every 128 bytes of the file."""
+
+_LONGEST_NUMBER = 18
+_CHUNK = 1 << 20
+
+
+@final
+@dataclass(frozen=True)
+class Entry:
+    """One array of a file: element type, shape, and where its bytes lie behind the header."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    start: int
+    stop: int
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TensorFile:
+    """An open file whose header has been checked: its arrays lie side by side and fill it exactly.
+
+    Attributes:
+        metadata: the texts under ``__metadata__``.
+        entries: what arrays there are, by name.
+    """
+
+    metadata: Mapping[str, str]
+    entries: Mapping[str, Entry]
+    handle: BinaryIO
+    offset: int
+
+    def read_into(self, name: str, target: Any) -> None:
+        """Read an array's bytes into ``target``, a contiguous NumPy array of its shape and type.
+
+        Raises:
+            ModelFileError: the file has become shorter.
+        """
+        entry = self.entries[name]
+        self.handle.seek(self.offset + entry.start)
+        view = memoryview(target.reshape(-1)).cast("B")
+        while view:
+            count = self.handle.readinto(view[:_CHUNK])  # type: ignore[attr-defined]
+            if not count:
+                raise ModelFileError(f"truncated inside {name!r}: the file became shorter while it was read")
+            view = view[count:]
+
+    def read(self, name: str) -> Any:
+        """Return an array of the file as a new NumPy array."""
+        entry = self.entries[name]
+        array = np.empty(entry.shape, entry.dtype)
+        self.read_into(name, array)
+        return array
+
+
+def write_tensors(path: str | os.PathLike[str], metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> None:
+    """Write arrays and texts to ``path``, whole or not at all.
+
+    Raises:
+        ModelFileError: an element type without a name in ``DTYPES``, a header beyond what ``open_tensors`` reads,
+            or a file that cannot be written.
+    """
+    names = {dtype: name for name, dtype in DTYPES.items()}
+    table: dict[str, Any] = {"__metadata__": dict(metadata)}
+    place = 0
+    for name, array in arrays.items():
+        dtype = array.dtype.newbyteorder("<")
+        if dtype not in names:
+            raise ModelFileError(f"array {name!r} has dtype {array.dtype}, expected one of {_listed(names)}")
+        table[name] = {
+            "dtype": names[dtype],
+            "shape": list(array.shape),
+            "data_offsets": [place, place + array.nbytes],
+        }
+        place += array.nbytes
+    header = json.dumps(table, separators=(",", ":"), allow_nan=False).encode()
+    header += b" " * (-len(header) % 8)
+    _check_header(header, 8 + len(header) + place)
+    with atomic_write(path, ModelFileError) as handle:
+        handle.write(len(header).to_bytes(8, "little") + header)
+        for array in arrays.values():
+            plain: Any = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            handle.write(memoryview(plain.reshape(-1)).cast("B"))
+
+
+@contextmanager
+def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
+    """Open a file for reading and check its header.
+
+    Raises:
+        ModelFileError: it cannot be read, is truncated or damaged; the message does not repeat the path.
+    """
+    with _opened(Path(path)) as handle:
+        size = os.fstat(handle.fileno()).st_size
+        raw = _header_bytes(handle, size)
+        header = strict_json(raw.decode("utf-8", "surrogateescape"), "the header")
+        offset = 8 + len(raw)
+        del raw
+        if not isinstance(header, dict):
+            raise ModelFileError("the header is no table of arrays; expected a file in the safetensors format")
+        metadata = header.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+            raise ModelFileError("the header's __metadata__ is no table of texts")
+        entries = {name: _entry(name, value) for name, value in header.items()}
+        _check_places(entries, size - offset)
+        yield TensorFile(metadata, entries, handle, offset)
+
+
+def strict_json(text: str, what: str) -> Any:
+    """Return the value of a JSON text: no repeated keys, NaN, infinity, or numbers of more than 18 digits.
+
+    Raises:
+        ModelFileError: something else than that; ``what`` says what it was meant to be.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_number, parse_int=_whole
+        )
+    except RecursionError:
+        raise ModelFileError(f"{what} is nested too deeply") from None
+    except ValueError as error:
+        raise ModelFileError(f"{what} is not readable: {error}") from None
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        # Opening a pipe would wait for a writer for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ModelFileError("it is not an ordinary file")
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        raise ModelFileError(f"cannot be read: {error.strerror or error}") from error
+
+
+def _header_bytes(handle: BinaryIO, size: int) -> bytes:
+    if size < 10:
+        raise ModelFileError(f"truncated: {size} bytes, expected a model file")
+    length = int.from_bytes(handle.read(8), "little")
+    if length > size - 8:
+        raise ModelFileError(
+            f"truncated or not a model file: its header should have {length} bytes, the file has {size}"
+        )
+    if length > max(HEADER_BYTES, size // 4):
+        raise ModelFileError(f"a header of {length} bytes in a file of {size} is too long")
+    raw = bytearray()
+    while len(raw) < length and (piece := handle.read(length - len(raw))):
+        raw += piece
+    if len(raw) < length:
+        raise ModelFileError("truncated inside the header")
+    _check_header(raw, size)
+    return bytes(raw)
+
+
+def _check_header(header: bytes | bytearray, size: int) -> None:
+    """Bound what parsing the header can cost, before it is parsed."""
+    values, allowed = sum(header.count(mark) for mark in (b",", b"[", b"{")), HEADER_VALUES + size // 128
+    if values > allowed or len(header) > max(HEADER_BYTES, size // 4):
+        raise ModelFileError(
+            f"the header has {values} values in {len(header)} bytes, expected at most {allowed} in a file of {size}"
+        )
+
+
+def _entry(name: str, value: Any) -> Entry:
+    if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
+        raise ModelFileError(f"array {name!r:.80}: expected dtype, shape and data_offsets")
+    dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ModelFileError(f"array {name!r:.80}: element type {dtype!r:.40}, expected one of {_listed(DTYPES)}")
+    if not _sizes(shape) or len(shape) > 32 or 0 in shape or not _sizes(offsets) or len(offsets) != 2:
+        raise ModelFileError(f"array {name!r:.80}: shape {shape!r:.60} at {offsets!r:.60} is impossible")
+    start, stop = offsets
+    if math.prod(shape) * DTYPES[dtype].itemsize != stop - start:
+        raise ModelFileError(
+            f"array {name!r:.80}: shape {shape!r:.60} of {dtype} does not fill its {stop - start} bytes"
+        )
+    return Entry(DTYPES[dtype], tuple(shape), start, stop)
+
+
+def _check_places(entries: Mapping[str, Entry], size: int) -> None:
+    place = 0
+    for name, entry in sorted(entries.items(), key=lambda item: item[1].start):
+        if entry.start != place:
+            raise ModelFileError(f"array {name!r:.80} starts at byte {entry.start}, expected {place}: overlap or gap")
+        place = entry.stop
+    if place != size:
+        kind = "truncated" if place > size else "longer than its header says"
+        raise ModelFileError(f"{kind}: the arrays take {place} bytes, the file has {size} for them")
+
+
+def _sizes(value: Any) -> bool:
+    return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**48 for item in value)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return table
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"the number {text:.24}... is too long")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text:.24} is beyond float64")
+    return value
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(map(str, names))
