@@ -73,8 +73,8 @@ def counted(array: Any) -> Any:
     return np.frompyfunc(lambda value: Counted(float(value)), 1, 1)(np.asarray(array)) + 0
 
 
-def counting(run: Callable[[], Any]) -> int:
+def counting(run: Callable[..., Any], *arguments: Any) -> int:
     """Return how many multiplications ``run`` makes."""
     Counted.made = 0
-    run()
+    run(*arguments)
     return Counted.made

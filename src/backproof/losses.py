@@ -6,6 +6,7 @@ sum w_i loss_i / sum w_i. Gradient and Hessian carry the same factors, so that
     delta_L = d loss / d x_L,    one row per example,    with factor 1/N, w_i / sum w, 1 or w_i.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any
@@ -116,10 +117,10 @@ class Loss(ABC):
             raise ShapeError(
                 f"{type(self).__name__}: weights have shape {tuple(weights.shape)}, expected ({z.shape[0]},)."
             )
-        if bool(xp.any(weights < 0)) or not bool(xp.any(weights > 0)):
-            raise DataError(f"{type(self).__name__}: weights must be 0 or more, and some positive.")
-        scale = xp.sum(weights) if self.reduction == "mean" else 1
-        return (weights / scale)[:, None]
+        together = xp.sum(weights)
+        if not (bool(xp.all(weights >= 0)) and 0 < together < math.inf):
+            raise DataError(f"{type(self).__name__}: weights must be finite and 0 or more, and some positive.")
+        return (weights / together if self.reduction == "mean" else weights)[:, None]
 
     @staticmethod
     def _reduce(losses: Array, factor: Any) -> Array:
