@@ -19,6 +19,8 @@ Shape = tuple[int, ...]
 Theta = Mapping[str, Array]
 Visit = Callable[[str, Operator, Array], None]
 """What the recursion does where delta meets a parameter: called with its name, its B, and delta."""
+Direction = Callable[[str], Array | None]
+"""The change of a parameter by name, (1, p) or (batch, p), None where it does not change."""
 
 
 class Linearization(ABC):
@@ -57,6 +59,16 @@ class Linearization(ABC):
             place: prefix of the layer's parameter names inside the network, as in ``"2.0."``.
         """
 
+    @abstractmethod
+    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+        """Return ``A tangent + sum of B direction``: the differential dy, the recursion run forward.
+
+        Args:
+            tangent: dx, (batch, n), or None for dx = 0.
+            direction: gives dtheta of a parameter by name, (1, p), or None for 0.
+            place: prefix of the layer's parameter names inside the network.
+        """
+
 
 class Closed(Linearization):
     """A linearization whose two Jacobians are given in closed form."""
@@ -87,6 +99,16 @@ class Closed(Linearization):
         for name, B in self._B.items():
             visit(place + name, B, delta)
         return self._A.pull(delta) if input_too else None
+
+    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+        """Push the tangents of input and parameters through A and B, and add."""
+        result = None if tangent is None else self._A.push(tangent)
+        for name, B in self._B.items():
+            dtheta = direction(place + name)
+            if dtheta is not None:
+                moved = B.push(dtheta)
+                result = moved if result is None else result + moved
+        return result
 
     def _count(self, tally: Tally, delta: Array, input_too: bool, place: str) -> None:
         rows = math.prod(delta.shape[:-1])

@@ -12,7 +12,7 @@ from ..chain import Tally, backpropagate
 from ..operators import Column, Diagonal, Identity, Operator, product_of
 from ..operators import Sum as OperatorSum
 from ..operators.selection import slice_of
-from .base import Linearization, Visit
+from .base import Direction, Linearization, Visit
 
 __all__ = ["Branches", "Repeated", "Steps"]
 
@@ -51,6 +51,12 @@ class Steps(Linearization):
     ) -> Array | None:
         """Run the recursion through the steps."""
         return backpropagate(self.steps, delta, visit, input_too, tally, place)
+
+    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+        """Run the recursion forward: dx_l = A_l dx_{l-1} + B_l dtheta_l."""
+        for index, step in enumerate(self.steps):
+            tangent = step.forward(tangent, direction, f"{place}{index}.")
+        return tangent
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -99,6 +105,12 @@ class Repeated(Linearization):
         for index in reversed(range(len(self.steps))):
             delta = self.steps[index].backward(delta, visit, input_too or index > 0, tally, f"{place}0.")
         return delta
+
+    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+        """Run the recursion forward with the same dtheta at every step."""
+        for step in self.steps:
+            tangent = step.forward(tangent, direction, f"{place}0.")
+        return tangent
 
 
 class Branches(Linearization):
@@ -182,6 +194,16 @@ class Branches(Linearization):
             back = step.backward(joint.pull(delta), visit, input_too, tally, f"{place}{index}.")
             returned = back if returned is None else returned if back is None else returned + back
         return returned if input_too else None
+
+    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+        """Push the tangent through every branch and joint, and add up what arrives."""
+        result = tangent if self.direct else None
+        for index, (joint, step) in enumerate(zip(self.joints, self.steps, strict=True)):
+            moved = step.forward(tangent, direction, f"{place}{index}.")
+            if moved is not None:
+                moved = joint.push(moved)
+                result = moved if result is None else result + moved
+        return result
 
 
 def _joined(joint: Operator, operator: Operator) -> Operator:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..arrays import Array
+from ..arrays import Array, namespace
 from .base import Operator
 
 
@@ -35,8 +35,15 @@ class Dense(Operator):
         return 0
 
     def _pull(self, u: Array) -> Array:
-        if self.matrix.ndim == 3 and u.ndim == 2:
-            return (u[:, None, :] @ self.matrix)[:, 0, :]
+        if u.ndim == 2:
+            return u @ self.matrix if self.matrix.ndim == 2 else (u[:, None, :] @ self.matrix)[:, 0, :]
+        xp, (m, n) = namespace(u), self.shape
+        if self.matrix.ndim == 2:
+            # One large product instead of one small product for every example.
+            return xp.reshape(xp.reshape(u, (-1, m)) @ self.matrix, (*u.shape[:2], n))
+        if u.shape[0] == 1 and n == 1:
+            # The same rows meet one column of every example: a product with the matrix of all columns.
+            return (self.matrix[:, :, 0] @ u[0].mT)[:, :, None]
         return u @ self.matrix
 
     def dense(self, like: Array | None = None) -> Array:

@@ -1,0 +1,205 @@
+"""The cheapest order in which to multiply a chain of structured matrices, as plain data.
+
+A product of K matrices has Catalan(K - 1) bracketings. Dynamic programming over the intervals (i, j) finds the
+cheapest in O(K^3), because the structure of an interval's product does not depend on its bracketing: diagonal
+times diagonal is diagonal, low rank stays low rank, anything else is dense.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError
+from .structures import Intervals, Matrix, pair_cost
+
+
+@dataclass(frozen=True)
+class Multiplication:
+    """One step of a plan: slot ``out`` = slot ``left`` times slot ``right``.
+
+    Slots 0 .. K-1 are the factors, further slots the results in the order of the steps.
+
+    Attributes:
+        structure: of the result.
+        shape: of the result, rows and columns.
+        multiplications: scalar multiplications for the whole batch.
+        bytes: memory of the result for the whole batch.
+    """
+
+    left: int
+    right: int
+    out: int
+    structure: str
+    shape: tuple[int, int]
+    multiplications: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An order of multiplication: what to multiply with what, and what that costs.
+
+    Attributes:
+        names: what the factors are called, left to right.
+        steps: the multiplications in order.
+        left_first: multiplications of the textbook order from the left (reverse mode).
+        right_first: multiplications of the textbook order from the right (forward mode).
+        batch: examples that per-example factors have.
+    """
+
+    names: tuple[str, ...]
+    steps: tuple[Multiplication, ...]
+    left_first: int
+    right_first: int
+    batch: int
+
+    @property
+    def multiplications(self) -> int:
+        """Scalar multiplications of the whole plan."""
+        return sum(step.multiplications for step in self.steps)
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest result on the way, the last one included."""
+        return max((step.bytes for step in self.steps), default=0)
+
+    @property
+    def brackets(self) -> str:
+        """The order as brackets, as in ``(A3 (A2 A1))``."""
+        slots = list(self.names)
+        for step in self.steps:
+            slots.append(f"({slots[step.left]} {slots[step.right]})")
+        return slots[-1]
+
+    def __str__(self) -> str:
+        def against(other: int) -> str:
+            return f"{other:,} ({other / self.multiplications:.1f} x)" if self.multiplications else f"{other:,}"
+
+        return "\n".join(
+            [
+                f"order            {_shortened(self.brackets)}",
+                f"multiplications  {self.multiplications:,}",
+                f"left first       {against(self.left_first)}",
+                f"right first      {against(self.right_first)}",
+                f"largest result   {self.largest:,} bytes",
+            ]
+        )
+
+
+def _shortened(brackets: str) -> str:
+    return brackets if len(brackets) <= 100 else f"{brackets[:60]} ... {brackets[-36:]}"
+
+
+def plan(
+    factors: Sequence[Any],
+    *,
+    batch: int | None = None,
+    itemsize: int = 4,
+    memory: int | None = None,
+    names: Sequence[str] | None = None,
+) -> Plan:
+    """Return the cheapest order for the product of ``factors``, left to right.
+
+    Ties go to the leftmost split, so the same chain always gets the same plan.
+
+    Args:
+        factors: operators, or ``Matrix`` descriptions of them.
+        batch: number of examples; taken from the operators if not given.
+        itemsize: bytes of one number.
+        memory: no result on the way (the last one excepted) may take more bytes than this.
+        names: of the factors; A_K ... A_1 if not given.
+
+    Raises:
+        OptionError: neighbouring sizes differ, or no order fits into ``memory``; the message has the sizes.
+    """
+    matrices = [factor if isinstance(factor, Matrix) else Matrix.of(factor) for factor in factors]
+    _check(matrices)
+    batch = batch or next((f.batch for f in factors if getattr(f, "batch", None)), 1)
+    intervals = Intervals.of(matrices, batch, itemsize)
+    splits = _cheapest_splits(intervals, memory)
+    steps = tuple(_steps(intervals, _by_table(splits, len(matrices))))
+    names = tuple(names or (f"A{len(matrices) - i}" for i in range(len(matrices))))
+    left, right = (_total(intervals, order(len(matrices))) for order in (_left_first, _right_first))
+    return Plan(names, steps, left, right, batch)
+
+
+def _check(matrices: list[Matrix]) -> None:
+    if not matrices:
+        raise OptionError("plan: no factors given, expected at least one.")
+    for index, (left, right) in enumerate(itertools.pairwise(matrices)):
+        if left.columns != right.rows:
+            raise OptionError(
+                f"plan: factor {index} has {left.columns} columns, the next {right.rows} rows, expected equal."
+            )
+
+
+def _cheapest_splits(intervals: Intervals, memory: int | None) -> Any:
+    """Return, for every interval (i, j), the last factor of the left part in the cheapest bracketing."""
+    count = intervals.count
+    best = np.zeros((count, count))
+    splits = np.zeros((count, count), dtype=np.int64)
+    for length in range(2, count + 1):
+        first = np.arange(count - length + 1)[:, None]
+        last = first + length - 1
+        middle = first + np.arange(length - 1)[None, :]
+        cost = pair_cost(intervals, first, middle, last) + best[first, middle] + best[middle + 1, last]
+        rows = first[:, 0]
+        choice = cost.argmin(axis=1)
+        splits[rows, last[:, 0]] = middle[rows, choice]
+        value = cost[rows, choice]
+        if memory is not None and length < count:
+            value = np.where(intervals.bytes[rows, last[:, 0]] > memory, np.inf, value)
+        best[rows, last[:, 0]] = value
+    if not np.isfinite(best[0, -1]):
+        least = intervals.smallest_largest()
+        raise OptionError(
+            f"plan: no order keeps every result within {memory:,} bytes; the least that any order needs is {least:,}. "
+            "Give more memory, fewer examples at a time, or keep the product factored."
+        )
+    return splits
+
+
+Order = Iterator[tuple[int, int, int]]
+"""(first, middle, last): multiply the product of first..middle with that of middle+1..last; parts before wholes."""
+
+
+def _by_table(splits: Any, count: int) -> Order:
+    stack, order = [(0, count - 1)], []
+    while stack:
+        first, last = stack.pop()
+        if first < last:
+            middle = int(splits[first, last])
+            order.append((first, middle, last))
+            stack += [(first, middle), (middle + 1, last)]
+    yield from reversed(order)
+
+
+def _left_first(count: int) -> Order:
+    return ((0, last - 1, last) for last in range(1, count))
+
+
+def _right_first(count: int) -> Order:
+    return ((first, first, count - 1) for first in reversed(range(count - 1)))
+
+
+def _steps(intervals: Intervals, order: Order) -> Iterator[Multiplication]:
+    count = intervals.count
+    slots = {(index, index): index for index in range(count)}
+    for first, middle, last in order:
+        slots[first, last] = out = len(slots)
+        yield Multiplication(
+            left=slots[first, middle],
+            right=slots[middle + 1, last],
+            out=out,
+            structure=intervals.structure(first, last),
+            shape=(int(intervals.rows[first]), int(intervals.columns[last])),
+            multiplications=int(pair_cost(intervals, first, middle, last)),
+            bytes=int(intervals.bytes[first, last]),
+        )
+
+
+def _total(intervals: Intervals, order: Order) -> int:
+    return sum(int(pair_cost(intervals, *bracket)) for bracket in order)
