@@ -219,7 +219,8 @@ def _empty_gradient(theta: Parameters, out: Parameters | None) -> Parameters | N
         return None
     if out is None:
         return theta.with_vector(np.empty_like(theta.vector))
-    if out.vector.shape != theta.vector.shape or out.vector.dtype != theta.vector.dtype or out.vector is theta.vector:
+    same = out.vector.shape == theta.vector.shape and out.vector.dtype == theta.vector.dtype
+    if not same or np.may_share_memory(out.vector, theta.vector):
         raise OptionError("value_and_gradient: out must be other parameters of the shape and dtype of theta.")
     return out
 

@@ -33,13 +33,13 @@ def softplus(x: Array) -> Array:
 def positive_part(x: Array) -> Array:
     """Return ``max(x, 0)`` elementwise."""
     xp = namespace(x)
-    return xp.maximum(x, 0) if is_numpy(x) else xp.where(x > 0, x, xp.zeros_like(x))
+    return xp.maximum(x, 0) if is_numpy(x) and x.dtype.kind != "O" else xp.where(x > 0, x, filled(x, 0))
 
 
 def negative_part(x: Array) -> Array:
     """Return ``min(x, 0)`` elementwise."""
     xp = namespace(x)
-    return xp.minimum(x, 0) if is_numpy(x) else xp.where(x < 0, x, xp.zeros_like(x))
+    return xp.minimum(x, 0) if is_numpy(x) and x.dtype.kind != "O" else xp.where(x < 0, x, filled(x, 0))
 
 
 def magnitude(x: Array) -> Array:
@@ -51,16 +51,28 @@ def magnitude(x: Array) -> Array:
 def choose(condition: Array, yes: Array, no: Array, like: Array = None) -> Array:
     """Return ``yes`` where ``condition`` holds, else ``no``; plain numbers take the dtype of ``like``."""
     like = yes if like is None else like
-    xp = namespace(like)
-    if isinstance(yes, float):
-        yes = xp.asarray(yes, dtype=like.dtype)
-    if isinstance(no, float):
-        no = xp.asarray(no, dtype=like.dtype)
-    return xp.where(condition, yes, no)
+    yes, no = (_like(value, like) if isinstance(value, float) else value for value in (yes, no))
+    return namespace(like).where(condition, yes, no)
+
+
+def _like(value: float, like: Array) -> Array:
+    if is_numpy(like) and like.dtype.kind == "O":
+        return filled(like, value)
+    return namespace(like).asarray(value, dtype=like.dtype)
+
+
+def filled(like: Array, value: float) -> Array:
+    """Return an array of one value, its entries of the kind that ``like`` has: fractions for fractions."""
+    if is_numpy(like) and like.dtype.kind == "O":
+        # A whole number is added as one, so that a fraction stays a fraction.
+        return like * 0 + (int(value) if value == int(value) else value)
+    return namespace(like).full_like(like, value)
 
 
 def indicator(condition: Array, like: Array) -> Array:
     """Return 1 where ``condition`` holds and 0 elsewhere, in the dtype of ``like``."""
+    if is_numpy(like) and like.dtype.kind == "O":
+        return np.where(condition, filled(like, 1), filled(like, 0))
     if is_numpy(like):
         return condition.astype(like.dtype)
     return namespace(like).astype(condition, like.dtype)
