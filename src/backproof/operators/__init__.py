@@ -10,7 +10,7 @@ from .low_rank import LowRankUpdate
 from .places import DirectSum, Spread, Stack
 from .selection import Selection
 from .sums import Product, Sum, product_of
-from .table import PRODUCTS, Rule, multiply, product_cost
+from .table import ANY, PRODUCTS, Rule, multiply, product_cost
 
 OPERATORS: dict[str, type[Operator]] = {
     operator.structure: operator
@@ -22,7 +22,7 @@ OPERATORS: dict[str, type[Operator]] = {
 """Every structure by its name; a test proves that each has test cases."""
 
 __all__ = [
-    "OPERATORS", "PRODUCTS", "BlockDiagonal", "Column", "Dense", "Diagonal", "DirectSum", "Identity", "Kronecker",
-    "LowRankUpdate", "Operator", "Product", "Row", "Rule", "ScaledIdentity", "Selection", "Spread", "Stack", "Sum",
-    "multiply", "product_cost", "product_of",
+    "ANY", "OPERATORS", "PRODUCTS", "BlockDiagonal", "Column", "Dense", "Diagonal", "DirectSum", "Identity",
+    "Kronecker", "LowRankUpdate", "Operator", "Product", "Row", "Rule", "ScaledIdentity", "Selection", "Spread",
+    "Stack", "Sum", "multiply", "product_cost", "product_of",
 ]  # fmt: skip

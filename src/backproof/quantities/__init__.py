@@ -1,0 +1,6 @@
+"""Quantities made of the same factors: Jacobians, per-example gradients, kernels, curvature, spectra."""
+
+from .examples import *  # noqa: F403
+from .jacobian import *  # noqa: F403
+from .ntk import *  # noqa: F403
+from .transforms import *  # noqa: F403

@@ -1,0 +1,180 @@
+r"""Rows that met a parameter's Jacobian, kept as the two factors: the material of every per-example quantity.
+
+When k rows R (k x n_L) of an example travel back through the network, they meet every parameter as rows r of the
+layer's output; the parameter's block of R J is then ``r B``. For an affine layer B = I (x) x^T, and nearly everything
+one wants of ``r B`` follows from r and x without forming it:
+
+    norms        |r_i B|^2 = |r_i|^2 |x|^2
+    gram         (r B)(r' B')^T = (x . x') r r'^T
+    squares      sum over examples of (r B)^2, entry by entry = (r^2)^T (x^2)
+
+``functools.singledispatch`` on the structure of B picks the rule; a structure without a rule is made dense.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+from ..arrays import Array, namespace
+from ..errors import CoupledBatchError
+from ..layers import Linearization
+from ..network import Network
+from ..operators import Dense, Diagonal, Identity, Kronecker, Operator
+
+__all__ = ["Block", "parameter_blocks", "require_uncoupled"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows that met one parameter.
+
+    Attributes:
+        uses: (B, rows) for every use of the parameter in the network; more than one only if it is shared. Rows are
+            (batch, k, m).
+    """
+
+    uses: tuple[tuple[Operator, Array], ...]
+
+    def dense(self) -> Array:
+        """Return the rows of the parameter's block, (batch, k, p)."""
+        pieces = [B.pull(rows) for B, rows in self.uses]
+        return sum(pieces[1:], start=pieces[0])
+
+    def squared_norms(self) -> Array:
+        """Return the squared length of every row, (batch, k)."""
+        return self._by_rule(squared_norms, lambda rows: (rows * rows).sum(-1))
+
+    def squares(self) -> Array:
+        """Return the sum over examples and rows of the squared entries, (p,)."""
+        return self._by_rule(squares, lambda rows: (rows * rows).sum((0, 1)))
+
+    def sums(self, weights: Array) -> Array:
+        """Return the sum over examples and rows of the rows times ``weights`` (batch, k): (p,)."""
+        pieces = []
+        for B, rows in self.uses:
+            weighted = rows * weights[:, :, None]
+            pieces.append(B.pull_sum(weighted.sum(1)))
+        return sum(pieces[1:], start=pieces[0])
+
+    def _by_rule(self, rule: Callable[..., Any], densely: Callable[[Array], Array]) -> Array:
+        # Squares of a sum are not sums of squares, so a shared parameter goes the dense way.
+        return rule(*self.uses[0]) if len(self.uses) == 1 else densely(self.dense())
+
+    def gram(self, other: "Block") -> Array:
+        """Return the inner products of all rows with all of ``other``'s, (batch, k, batch', k')."""
+        if len(self.uses) == 1 and len(other.uses) == 1:
+            (B, rows), (C, others) = self.uses[0], other.uses[0]
+            return gram(B, rows, C, others)
+        return inner_products(self.dense(), other.dense())
+
+
+def parameter_blocks(steps: Linearization, rows: Array) -> dict[str, Block]:
+    """Send ``rows`` (batch, k, n_L) back through the network and return what meets every parameter, by name."""
+    uses: dict[str, list[tuple[Operator, Array]]] = {}
+    two_axes = rows.shape[1] == 1
+
+    def visit(name: str, B: Operator, delta: Array) -> None:
+        uses.setdefault(name, []).append((B, delta[:, None, :] if two_axes else delta))
+
+    # A single row travels as (batch, n): one product with a shared matrix serves the whole batch.
+    steps.backward(rows[:, 0, :] if two_axes else rows, visit, input_too=False)
+    return {name: Block(tuple(of)) for name, of in uses.items()}
+
+
+def require_uncoupled(net: Network, what: str) -> None:
+    """Raise CoupledBatchError if a layer lets the examples of a batch depend on one another."""
+    for index, layer in enumerate(net):
+        if layer.coupled:
+            raise CoupledBatchError(
+                f"{what}: layer {index}, {layer.label} couples the examples of a batch, so no example has a Jacobian "
+                "of its own; expected layers that act on each example alone."
+            )
+
+
+def inner_products(first: Array, second: Array) -> Array:
+    """Return (batch, k, batch', k') from rows (batch, k, p) and (batch', k', p), by one matrix product."""
+    xp, p = namespace(first), first.shape[2]
+    flat = xp.reshape(first, (-1, p)) @ xp.reshape(second, (-1, p)).mT
+    return xp.reshape(flat, (*first.shape[:2], *second.shape[:2]))
+
+
+# -- squared norms of r B ------------------------------------------------------------------------------------
+
+
+@singledispatch
+def squared_norms(B: Operator, rows: Array) -> Array:
+    """Return |r B|^2 for every row, (batch, k)."""
+    pulled = B.pull(rows)
+    return (pulled * pulled).sum(-1)
+
+
+@squared_norms.register
+def _(B: Identity, rows: Array) -> Array:
+    return (rows * rows).sum(-1)
+
+
+@squared_norms.register
+def _(B: Kronecker, rows: Array) -> Array:
+    x = _single_rows(B)
+    if x is None:
+        return squared_norms.dispatch(Operator)(B, rows)
+    return (rows * rows).sum(-1) * (x * x).sum(-1)[:, None]
+
+
+# -- sums of squared entries ---------------------------------------------------------------------------------
+
+
+@singledispatch
+def squares(B: Operator, rows: Array) -> Array:
+    """Return the sum over examples and rows of (r B)^2, entry by entry, (p,)."""
+    pulled = B.pull(rows)
+    return (pulled * pulled).sum((0, 1))
+
+
+@squares.register
+def _(B: Identity, rows: Array) -> Array:
+    return (rows * rows).sum((0, 1))
+
+
+@squares.register
+def _(B: Diagonal, rows: Array) -> Array:
+    d = B.diagonal
+    return ((rows * rows).sum(1) * (d * d)).sum(0)
+
+
+@squares.register
+def _(B: Kronecker, rows: Array) -> Array:
+    x = _single_rows(B)
+    if x is None:
+        return squares.dispatch(Operator)(B, rows)
+    return namespace(x).reshape((rows * rows).sum(1).mT @ (x * x), (-1,))
+
+
+# -- inner products ------------------------------------------------------------------------------------------
+
+
+@singledispatch
+def gram(B: Operator, rows: Array, C: Operator, others: Array) -> Array:
+    """Return (r B)(r' C)^T for all pairs of rows, (batch, k, batch', k')."""
+    return inner_products(B.pull(rows), C.pull(others))
+
+
+@gram.register
+def _(B: Identity, rows: Array, C: Operator, others: Array) -> Array:
+    return inner_products(rows, C.pull(others))
+
+
+@gram.register
+def _(B: Kronecker, rows: Array, C: Operator, others: Array) -> Array:
+    x, z = _single_rows(B), _single_rows(C)
+    if x is None or z is None:
+        return gram.dispatch(Operator)(B, rows, C, others)
+    return inner_products(rows, others) * (x @ z.mT)[:, None, :, None]
+
+
+def _single_rows(B: Operator) -> Array | None:
+    """Return the x of B = I (x) x^T, (batch, n); None if B is not of that form."""
+    if not (isinstance(B, Kronecker) and isinstance(B.left, Identity) and isinstance(B.right, Dense)):
+        return None
+    return B.right.matrix[:, 0, :] if B.right.matrix.ndim == 3 and B.right.shape[0] == 1 else None

@@ -1,0 +1,142 @@
+"""Gradients of single examples, from delta and x of every layer, formed only where asked."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ..arrays import Array, namespace
+from ..errors import OptionError
+from ..losses import Loss
+from ..network import Network
+from ..parameters import Layout, Parameters
+from .blocks import Block, parameter_blocks, require_uncoupled
+
+__all__ = [
+    "GradientStatistics", "PerExampleGradients", "clipped_gradient", "gradient_statistics", "per_example_gradients",
+    "per_example_norms",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PerExampleGradients(Mapping[str, Array]):
+    r"""The gradient of every example's own loss, kept as factors.
+
+    Math:
+        gradient of W for example n = delta_n^T x_n^T
+        its squared norm = |delta_n|^2 |x_n|^2
+
+    Shapes:
+        gradients[name]: (batch, \*parameter shape), made when asked for
+        norms(): (batch,)
+        vector(): (batch, P)
+    """
+
+    layout: Layout
+    blocks: Mapping[str, Block]
+    losses: Array
+
+    def __getitem__(self, name: str) -> Array:
+        rows = self.blocks[name].dense()[:, 0, :]
+        return namespace(rows).reshape(rows, (rows.shape[0], *self.layout.shapes[name]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layout.shapes)
+
+    def __len__(self) -> int:
+        return len(self.layout.shapes)
+
+    def vector(self) -> Array:
+        """Return all gradients as rows, (batch, P)."""
+        rows = [self.blocks[name].dense()[:, 0, :] for name in self.layout.shapes]
+        return namespace(rows[0]).concat(rows, axis=1)
+
+    def squared_norms(self) -> dict[str, Array]:
+        """Return the squared norm of every example's gradient by parameter, (batch,) each; nothing is formed."""
+        return {name: block.squared_norms()[:, 0] for name, block in self.blocks.items()}
+
+    def norms(self) -> Array:
+        """Return the norm of every example's whole gradient, (batch,); nothing is formed."""
+        pieces = list(self.squared_norms().values())
+        return namespace(pieces[0]).sqrt(sum(pieces[1:], start=pieces[0]))
+
+    def weighted_sum(self, weights: Array) -> Array:
+        """Return the sum of the gradients times ``weights`` (batch,), as a vector (P,), in one pass."""
+        sums = [self.blocks[name].sums(weights[:, None]) for name in self.layout.shapes]
+        return namespace(sums[0]).concat(sums)
+
+
+def per_example_gradients(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss) -> PerExampleGradients:
+    """Return the gradient of every example's own loss (no mean over the batch), factored.
+
+    Raises:
+        CoupledBatchError: a layer couples the examples; the message names it.
+    """
+    require_uncoupled(net, "per_example_gradients")
+    steps = net.linearize(theta, x)
+    own = replace(loss, reduction="sum")
+    _, delta = own.value_and_gradient(steps.output, y)
+    blocks = parameter_blocks(steps, delta[:, None, :])
+    return PerExampleGradients(net.layout, blocks, own.examples(steps.output, y))
+
+
+def per_example_norms(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss) -> Array:
+    """Return the norm of every example's gradient, (batch,), without forming a gradient.
+
+    Raises:
+        CoupledBatchError: a layer couples the examples; the message names it.
+    """
+    return per_example_gradients(net, theta, x, y, loss).norms()
+
+
+def clipped_gradient(
+    net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, max_norm: float
+) -> tuple[Parameters, Array]:
+    r"""Return the sum of the examples' gradients, each scaled down to ``max_norm``, and their norms.
+
+    This is the sum of DP-SGD before noise is added, from one forward and one backward pass.
+
+    Math:
+        sum over n of min(1, max_norm / |g_n|) g_n
+
+    Raises:
+        OptionError: ``max_norm`` is not positive.
+        CoupledBatchError: a layer couples the examples; the message names it.
+    """
+    if not max_norm > 0:
+        raise OptionError(f"clipped_gradient: max_norm={max_norm!r}, expected a positive number.")
+    gradients = per_example_gradients(net, theta, x, y, loss)
+    norms = gradients.norms()
+    xp = namespace(norms)
+    scale = max_norm / xp.where(norms > max_norm, norms, xp.full_like(norms, max_norm))
+    return theta.with_vector(gradients.weighted_sum(scale)), norms
+
+
+@dataclass(frozen=True)
+class GradientStatistics:
+    """Mean and variance of the examples' gradients, entry by entry.
+
+    Attributes:
+        mean: (P,) as parameters.
+        variance: over the examples of the batch, dividing by N.
+        signal_to_noise: mean^2 / variance, infinite where all examples agree.
+    """
+
+    mean: Parameters
+    variance: Parameters
+    signal_to_noise: Parameters
+
+
+def gradient_statistics(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss) -> GradientStatistics:
+    """Return mean, variance and signal-to-noise of the examples' gradients, without forming them.
+
+    Raises:
+        CoupledBatchError: a layer couples the examples; the message names it.
+    """
+    gradients = per_example_gradients(net, theta, x, y, loss)
+    xp, count = namespace(x), x.shape[0]
+    mean = gradients.weighted_sum(xp.ones_like(gradients.losses)) / count
+    second = xp.concat([gradients.blocks[name].squares() for name in net.layout.shapes]) / count
+    # Rounding can leave a tiny negative number where all examples agree.
+    variance = xp.where(second > mean * mean, second - mean * mean, xp.zeros_like(mean))
+    infinite = xp.full_like(mean, float("inf"))
+    ratio = xp.where(variance > 0, mean * mean / xp.where(variance > 0, variance, xp.ones_like(mean)), infinite)
+    return GradientStatistics(*(theta.with_vector(v) for v in (mean, variance, ratio)))

@@ -1,0 +1,100 @@
+"""The function transforms people know, over the same products: jvp, vjp, linearize, jacfwd, jacrev."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..arrays import Array, eye, flatten, namespace
+from ..errors import ShapeError
+from ..layers import Steps
+from ..network import Network
+from ..parameters import Parameters
+from .blocks import require_uncoupled
+
+__all__ = ["directions", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
+
+
+def directions(theta: Parameters, change: Parameters | None) -> Callable[[str], Array | None]:
+    """Return dtheta by name as rows (1, p), for the recursion run forward."""
+    if change is None:
+        return lambda name: None
+    if change.vector.shape != theta.vector.shape:
+        raise ShapeError(f"the direction has shape {tuple(change.vector.shape)}, expected {tuple(theta.vector.shape)}.")
+    rows = {name: block[None, :] for name, block in change.flat().items()}
+    return rows.get
+
+
+def jvp(
+    net: Network, theta: Parameters, x: Array, dx: Array | None = None, dtheta: Parameters | None = None
+) -> tuple[Array, Array]:
+    r"""Return (y, dy): the output and its differential dy = J_x dx + J_theta dtheta, forward through the layers.
+
+    Shapes:
+        dx: (batch, \*input_shape), or None for 0
+        dtheta: parameters, or None for 0
+        dy: (batch, \*output_shape)
+    """
+    steps = net.linearize(theta, x)
+    return steps.output, _forward(steps, theta, dx, dtheta)
+
+
+def _forward(steps: Steps, theta: Parameters, dx: Array | None, dtheta: Parameters | None) -> Array:
+    xp, y = namespace(steps.output), steps.output
+    moved = steps.forward(None if dx is None else flatten(dx), directions(theta, dtheta))
+    return xp.zeros_like(y) if moved is None else xp.reshape(moved, y.shape)
+
+
+def vjp(net: Network, theta: Parameters, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Parameters]]]:
+    r"""Return y and the pullback: u -> (u J_x per example, the sum over examples of u J_theta).
+
+    Shapes:
+        u: (batch, \*output_shape)
+        u J_x: (batch, \*input_shape)
+        u J_theta: parameters
+    """
+    steps = net.linearize(theta, x)
+
+    def pullback(u: Array) -> tuple[Array, Parameters]:
+        sums: dict[str, Array] = {}
+
+        def visit(name: str, B: Any, delta: Array) -> None:
+            piece = B.pull_sum(delta)
+            sums[name] = sums[name] + piece if name in sums else piece
+
+        back = steps.backward(flatten(u), visit)
+        xp = namespace(x)
+        return xp.reshape(back, x.shape), theta.with_vector(_joined(theta, sums))
+
+    return steps.output, pullback
+
+
+def _joined(theta: Parameters, blocks: Mapping[str, Array]) -> Array:
+    pieces = [blocks[name] for name in theta.layout.shapes]
+    return namespace(theta.vector).concat(pieces) if pieces else theta.vector
+
+
+def linearize(
+    net: Network, theta: Parameters, x: Array
+) -> tuple[Array, Callable[[Array | None, Parameters | None], Array]]:
+    """Return y and the linear map (dx, dtheta) -> dy at this point; the factors are computed once."""
+    steps = net.linearize(theta, x)
+    return steps.output, lambda dx=None, dtheta=None: _forward(steps, theta, dx, dtheta)
+
+
+def jacrev(net: Network, theta: Parameters, x: Array) -> Array:
+    r"""Return d y / d x by pulling the rows of the identity back: (batch, \*output_shape, \*input_shape)."""
+    return _full(net, theta, x, reverse=True)
+
+
+def jacfwd(net: Network, theta: Parameters, x: Array) -> Array:
+    r"""Return d y / d x by pushing the columns of the identity forward: (batch, \*output_shape, \*input_shape)."""
+    return _full(net, theta, x, reverse=False)
+
+
+def _full(net: Network, theta: Parameters, x: Array, reverse: bool) -> Array:
+    require_uncoupled(net, "jacrev" if reverse else "jacfwd")
+    steps, xp, batch = net.linearize(theta, x), namespace(x), x.shape[0]
+    size = flatten(steps.output if reverse else x).shape[1]
+    rows = xp.broadcast_to(eye(size, x)[None], (batch, size, size))
+    back = steps.backward(rows, lambda name, B, delta: None) if reverse else None
+    matrix = back if back is not None else steps.forward(rows, lambda name: None).mT  # type: ignore[union-attr]
+    return xp.reshape(matrix, (batch, *steps.output.shape[1:], *x.shape[1:]))
