@@ -1,23 +1,25 @@
 """Special functions that stay finite for large arguments, each with its exact twin.
 
-For floats every formula is arranged so that ``exp`` never overflows. That needs branches on signs or a shift
-by the maximum, which exact numbers do not need and complex steps do not survive: ``arrays.is_plain`` chooses.
+For floats every formula is arranged so that ``exp`` never overflows. That needs branches on signs or a shift by the
+maximum, which exact numbers do not need: ``arrays.is_exact`` chooses. Complex steps take the branch of their real
+part; both branches are the same analytic function.
 """
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
-from .arrays import Array, is_numpy, is_plain, namespace
+from .arrays import Array, is_complex, is_exact, is_numpy, namespace
 
 
 def sigmoid(x: Array) -> Array:
     """Return ``1 / (1 + exp(-x))`` elementwise, accurate in both tails."""
     xp = namespace(x)
-    if is_plain(x):
+    if is_exact(x):
         return 1 / (1 + xp.exp(-x))
-    z = xp.exp(-xp.abs(x))
+    z = xp.exp(-magnitude(x))
     # For x < 0, exp(x) / (1 + exp(x)) keeps the relative accuracy that 1 - 1/(1 + exp(x)) would lose.
     return xp.where(x >= 0, xp.ones_like(z), z) / (1 + z)
 
@@ -25,9 +27,9 @@ def sigmoid(x: Array) -> Array:
 def softplus(x: Array) -> Array:
     """Return ``log(1 + exp(x))`` elementwise; its derivative is ``sigmoid``."""
     xp = namespace(x)
-    if is_plain(x):
+    if is_exact(x):
         return xp.log1p(xp.exp(x))
-    return positive_part(x) + xp.log1p(xp.exp(-xp.abs(x)))
+    return positive_part(x) + xp.log1p(xp.exp(-magnitude(x)))
 
 
 def positive_part(x: Array) -> Array:
@@ -43,9 +45,9 @@ def negative_part(x: Array) -> Array:
 
 
 def magnitude(x: Array) -> Array:
-    """Return ``|x|`` elementwise; for complex steps, minus or plus x, which is analytic on each side of 0."""
+    """Return ``|x|`` elementwise; for complex steps minus or plus x, which is analytic on each side of 0."""
     xp = namespace(x)
-    return xp.where(x < 0, -x, x) if is_plain(x) else xp.abs(x)
+    return xp.where(x < 0, -x, x) if is_exact(x) or is_complex(x) else xp.abs(x)
 
 
 def choose(condition: Array, yes: Array, no: Array, like: Array = None) -> Array:
@@ -69,6 +71,13 @@ def filled(like: Array, value: float) -> Array:
     return namespace(like).full_like(like, value)
 
 
+def reciprocal(n: int, like: Array) -> Any:
+    """Return 1/n as a number that may multiply ``like``: a fraction for fractions, else a float."""
+    if is_numpy(like) and like.dtype.kind == "O":
+        return (like.flat[0] * 0 + 1) / n
+    return 1 / n
+
+
 def indicator(condition: Array, like: Array) -> Array:
     """Return 1 where ``condition`` holds and 0 elsewhere, in the dtype of ``like``."""
     if is_numpy(like) and like.dtype.kind == "O":
@@ -83,8 +92,11 @@ def shift(x: Array) -> Array:
 
     Softmax is unchanged by a common shift; with maximum 0, ``exp`` cannot overflow.
     """
-    if is_plain(x):
+    if is_exact(x):
         return x
+    if is_complex(x):
+        # A real shift keeps the function analytic.
+        return x - namespace(x).max(namespace(x).real(x), axis=-1, keepdims=True)
     if is_numpy(x):
         return x - np.maximum.reduce(x, axis=-1, keepdims=True)
     return x - namespace(x).max(x, axis=-1, keepdims=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .arrays import Array, batch_sum, dtype_name, flatten, is_numpy, namespace
 from .errors import DataError, OptionError, ShapeError, unknown_name
-from .functions import choose, log_softmax, magnitude, sigmoid, softmax, softplus, total
+from .functions import choose, log_softmax, magnitude, reciprocal, sigmoid, softmax, softplus, total
 from .operators import Diagonal, LowRankUpdate, Operator, ScaledIdentity
 
 __all__ = [
@@ -110,7 +110,7 @@ class Loss(ABC):
     def _factor(self, z: Array, weights: Array | None) -> Any:
         """Return what every example's loss is multiplied by: a number, or (batch, 1)."""
         if weights is None:
-            return 1 / z.shape[0] if self.reduction == "mean" and z.shape[0] != 1 else 1
+            return 1 if self.reduction == "sum" or z.shape[0] == 1 else reciprocal(z.shape[0], z)
         xp = namespace(z)
         weights = xp.asarray(weights, dtype=z.dtype)
         if tuple(weights.shape) != (z.shape[0],):
@@ -124,9 +124,9 @@ class Loss(ABC):
 
     @staticmethod
     def _reduce(losses: Array, factor: Any) -> Array:
-        if isinstance(factor, int | float):
-            return batch_sum(losses[:, None])[0] * factor
-        return batch_sum(losses[:, None] * factor)[0]
+        if getattr(factor, "ndim", 0) == 2:
+            return batch_sum(losses[:, None] * factor)[0]
+        return batch_sum(losses[:, None])[0] * factor
 
 
 def _real_targets(who: str, z: Array, y: Array) -> Array:
