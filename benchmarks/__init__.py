@@ -1,0 +1,1 @@
+"""Benchmarks: backproof beside its peers, one script a claim. ``python -m benchmarks`` runs them."""

@@ -1,0 +1,55 @@
+"""backproof, as its documentation uses it."""
+
+from typing import Any
+
+import backproof as bp
+
+from ..claims import Case, Prepared
+from ..problem import LEARNING_RATE, STEPS, Problem, build
+
+ACTIVATIONS = {"relu": bp.ReLU, "tanh": bp.Tanh}
+
+
+def _network(problem: Problem) -> tuple[bp.Network, bp.Parameters]:
+    layers: list[Any] = []
+    for weight in problem.weights:
+        layers += [bp.Linear(weight.shape[1], weight.shape[0]), ACTIVATIONS[problem.activation]()]
+    net = bp.Network(layers[:-1])
+    return net, bp.Parameters(net.layout, problem.vector)
+
+
+def gradient(case: Case) -> Prepared:
+    problem = build(case)
+    net, theta = _network(problem)
+    x, y, loss = problem.x, problem.y, bp.CrossEntropy()
+
+    def step() -> Any:
+        return bp.value_and_gradient(net, theta, x, y, loss)
+
+    def numbers() -> dict[str, Any]:
+        value, gradient = step()
+        return {"loss": value, "gradient": gradient.vector}
+
+    return Prepared(step, numbers)
+
+
+def adam(case: Case) -> Prepared:
+    from backproof.training import Adam
+
+    problem = build(case)
+    net, theta = _network(problem)
+    x, y, loss = problem.x, problem.y, bp.CrossEntropy()
+    optimizer, out = Adam(), theta.copy()
+    state = optimizer.start(theta.vector)
+
+    def step() -> Any:
+        value, gradient = bp.value_and_gradient(net, theta, x, y, loss, out=out)
+        optimizer.step(theta.vector, gradient.vector, state, LEARNING_RATE)
+        return value
+
+    def numbers() -> dict[str, Any]:
+        for _ in range(STEPS):
+            value = step()
+        return {"loss": value, "parameters": theta.vector.copy(), "update": theta.vector - problem.vector}
+
+    return Prepared(step, numbers)
