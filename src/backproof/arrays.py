@@ -31,13 +31,14 @@ def is_numpy(x: Array) -> bool:
     return isinstance(x, np.ndarray)
 
 
-def is_plain(x: Array) -> bool:
-    """Whether ``x`` holds exact numbers, symbols or complex steps, which float-only tricks would break.
+def is_exact(x: Array) -> bool:
+    """Whether ``x`` holds exact numbers, balls or symbols, which want no float-only tricks."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "O"
 
-    Shifting by a maximum or branching on a sign keeps floats in range, but it is not analytic (complex steps)
-    and not wanted where the numbers carry their own range (object arrays of fractions, balls, symbols).
-    """
-    return isinstance(x, np.ndarray) and x.dtype.kind in "Oc"
+
+def is_complex(x: Array) -> bool:
+    """Whether ``x`` holds complex steps: real numbers with a derivative in the imaginary part."""
+    return x.dtype.kind == "c" if isinstance(x, np.ndarray) else "complex" in dtype_name(x)
 
 
 def dtype_name(x: Array) -> str:
