@@ -1,0 +1,201 @@
+"""What ``backproof train`` does, step by step: load, split, prepare, build, fit, judge, save."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, final
+
+from .. import __version__
+from ..data import Dataset, Preparation, Split, load, split
+from ..errors import OptionError
+from ..losses import Loss
+from ..model import Model
+from ..network import Network
+from ..training import Fitted, Training, fit
+from .choices import dtype_choice, loss_for, scales_targets
+from .console import status
+from .networks import check_outputs, hidden_network, read_network
+from .paths import check_writable
+from .predictor import Predictor, outputs_needed, prepared_target
+from .scoring import Score, score
+
+
+@final
+@dataclass(frozen=True)
+class Request:
+    """Everything that was asked for; the command's help says what each means."""
+
+    source: str
+    output: Path
+    target: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    task: Literal["auto", "classification", "regression"] = "auto"
+    hidden: tuple[int, ...] = (64, 32)
+    activation: str = "tanh"
+    dropout: float = 0.0
+    network: Path | None = None
+    loss: str | None = None
+    hyperparameters: dict[str, Any] | None = None
+    validation: float = 0.1
+    test: float = 0.2
+    seed: int = 0
+    dtype: str = "float32"
+    standardize: bool = True
+    checkpoint: Path | None = None
+    resume: bool = False
+    quiet: bool = False
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the checkpoint is kept: beside the model unless said otherwise."""
+        return self.checkpoint or self.output.with_name(f"{self.output.name}.checkpoint")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        model: as it was saved.
+        fitted: the training's result.
+        score: on the test part; None without one.
+        path: of the model file.
+        code: the exit code.
+    """
+
+    model: Model
+    fitted: Fitted
+    score: Score | None
+    path: Path
+
+    @property
+    def code(self) -> int:
+        """130 if the training was interrupted, else 0."""
+        return 130 if self.fitted.stopped == "interrupted" else 0
+
+    def data(self) -> dict[str, Any]:
+        """Return the result as plain data, for JSON."""
+        test = None if self.score is None else self.score.brief()
+        return {"model": str(self.path), "stopped": self.fitted.stopped, "test": test, **self.model.about}
+
+    def text(self) -> str:
+        """Return the result in two lines."""
+        judged = "no test part" if self.score is None else f"test {self.score.line()}"
+        return f"{judged}\nmodel {self.path}"
+
+
+def work(request: Request) -> Outcome:
+    """Train as asked, and return what came of it; the model file is complete then.
+
+    Raises:
+        BackproofError: data, options or files that cannot be used. Nothing is written then.
+    """
+    settings = Training(**(request.hyperparameters or {}))
+    dtype = dtype_choice(request.dtype)
+    for path, what in ((request.output, "the model"), (request.checkpoint_path, "the checkpoint")):
+        check_writable(path, what)
+    data = load(
+        request.source, target=request.target, task=request.task, features=request.features or None, drop=request.drop
+    )
+    loss = loss_for(data.task or "regression", request.loss, len(data.class_names or ()))
+    parts = split(data, validation=request.validation, test=request.test, seed=request.seed)
+    preparation = Preparation.learn(
+        parts.train,
+        standardize=request.standardize,
+        standardize_target=request.standardize and scales_targets(loss),
+        dtype=dtype,
+    )
+    network = _network(request, data, loss)
+    _announce(request, data, parts, preparation, network)
+    fitted = _fit(request, settings, network, loss, parts, preparation)
+    about = _about(request, settings, data, parts, fitted)
+    model = Model(
+        network, fitted.best, loss, data.example_shape, preparation.describe(), dict(preparation.arrays()), about
+    )
+    judged = None if parts.test is None else score(Predictor(model, preparation), parts.test)
+    if judged is not None:
+        about["test_score"] = judged.brief()
+    model.save(request.output)
+    _finish(request, fitted)
+    return Outcome(model, fitted, judged, request.output)
+
+
+def _network(request: Request, data: Dataset, loss: Loss) -> Network:
+    needed, what = outputs_needed(data, loss)
+    if request.network is not None:
+        if request.dropout:
+            raise OptionError("--dropout goes with --hidden; in a network file write a layer 'Dropout'.")
+        network = read_network(request.network, data.example_shape, needed)
+    else:
+        network = hidden_network(
+            request.hidden, request.activation, data.example_shape, needed, request.dropout, request.seed
+        )
+    check_outputs(network, data.example_shape, needed, what)
+    return network
+
+
+def _announce(request: Request, data: Dataset, parts: Split, preparation: Preparation, network: Network) -> None:
+    def say(text: str) -> None:
+        status(text, request.quiet)
+
+    counts = {"training": parts.train, "validation": parts.validation, "test": parts.test}
+    shown = ", ".join(f"{len(part):,} {name}" for name, part in counts.items() if part is not None)
+    came = " (the test part came with the data)" if data.test is not None else ""
+    say(f"data {data.name}: {data.task}, examples of shape {' x '.join(map(str, data.example_shape))}")
+    say(f"split: {shown}{came}; seed {request.seed}")
+    for note in preparation.notes:
+        say(f"note: {note}")
+    labels = " -> ".join(layer.label for layer in network)
+    say(f"network: {labels if len(labels) < 200 else f'{len(network)} layers'}; {network.layout.size:,} parameters")
+
+
+def _fit(
+    request: Request,
+    settings: Training,
+    network: Network,
+    loss: Loss,
+    parts: Split,
+    preparation: Preparation,
+) -> Fitted:
+    return fit(
+        network,
+        network.initialize(request.seed, preparation.dtype),
+        parts.train.x,
+        parts.train.y,
+        loss,
+        settings,
+        validation=None if parts.validation is None else (parts.validation.x, parts.validation.y),
+        prepare=preparation.apply,
+        prepare_target=prepared_target(preparation, loss),
+        metric="accuracy" if preparation.task == "classification" else "r2",
+        checkpoint=request.checkpoint_path,
+        resume=request.resume,
+        progress=not request.quiet,
+    )
+
+
+def _about(request: Request, settings: Training, data: Dataset, parts: Split, fitted: Fitted) -> dict[str, Any]:
+    """Return where the model comes from. No times: the same training gives the same file."""
+    counts = {"training": parts.train, "validation": parts.validation, "test": parts.test}
+    epochs = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in fitted.history.describe()]
+    return {
+        "backproof": __version__,
+        "data": data.name,
+        "task": data.task,
+        "seed": request.seed,
+        "split": {name: 0 if part is None else len(part) for name, part in counts.items()},
+        "training": settings.describe(),
+        "best_epoch": fitted.best_epoch,
+        "history": epochs,
+    }
+
+
+def _finish(request: Request, fitted: Fitted) -> None:
+    """Say how it ended; a checkpoint that nobody asked for has served its purpose at the end."""
+    if fitted.stopped == "interrupted":
+        status(f"interrupted after {len(fitted.history)} epochs; the same command with --resume goes on.")
+    elif request.checkpoint is None:
+        with suppress(OSError):
+            request.checkpoint_path.unlink(missing_ok=True)
