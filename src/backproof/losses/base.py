@@ -1,0 +1,162 @@
+"""Losses: a real number for every example, with gradient and Hessian in the network's outputs.
+
+A loss over a batch is the mean of the examples' losses (or their sum). With example weights w the mean is
+sum w_i loss_i / sum w_i. Gradient and Hessian carry the same factors, so that
+
+    delta_L = d loss / d x_L,    one row per example,    with factor 1/N, w_i / sum w, 1 or w_i.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..arrays import Array, batch_sum, eye, flatten, is_numpy, namespace
+from ..errors import DataError, OptionError, ShapeError, unknown_name
+from ..functions import reciprocal
+from ..operators import Operator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+REDUCTIONS = ("mean", "sum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss(ABC):
+    r"""A loss of outputs z and targets y.
+
+    A subclass gives the three formulas ``_losses``, ``_gradient`` and ``_hessian`` of single examples, for
+    outputs flattened to (batch, n) and targets that ``_targets`` has checked and brought to that shape.
+
+    Shapes:
+        z: (batch, \*any)
+        y: what the class says
+        weights: (batch,), optional
+        delta: (batch, n)
+
+    Args:
+        reduction: ``"mean"`` over the examples (default) or ``"sum"``.
+    """
+
+    reduction: str = "mean"
+    likelihood: ClassVar[bool] = True
+    """Whether the loss is a negative log-likelihood whose Hessian is the covariance of its score."""
+
+    def __post_init__(self) -> None:
+        if self.reduction not in REDUCTIONS:
+            raise unknown_name("reduction", str(self.reduction), REDUCTIONS)
+
+    # -- formulas of one example, for every row of a batch ------------------------------------------------
+
+    @abstractmethod
+    def _losses(self, z: Array, t: Array) -> Array:
+        """Return the loss of every example, (batch,)."""
+
+    @abstractmethod
+    def _gradient(self, z: Array, t: Array) -> Array:
+        """Return d loss / d z of every example, (batch, n)."""
+
+    @abstractmethod
+    def _hessian(self, z: Array, t: Array, factor: Array) -> Operator:
+        """Return ``factor`` (batch, 1) times the Hessian of every example, n x n."""
+
+    def _hessian_rows(self, z: Array, t: Array, factor: Array) -> Array:
+        """Return R, (batch, k, n), with R^T R = ``factor`` times the Hessian; this serves diagonal ones."""
+        n, xp = z.shape[1], namespace(z)
+        H = self._hessian(z, t, factor)
+        rows = xp.broadcast_to(eye(n, z)[None, :, :], (z.shape[0], n, n))
+        return rows * xp.sqrt(H.pull(xp.ones_like(z)))[:, None, :]
+
+    def sample(self, z: Array, generator: "np.random.Generator") -> Array:
+        """Return targets drawn from the distribution whose negative log-likelihood this loss is.
+
+        Raises:
+            OptionError: the loss is not a negative log-likelihood.
+        """
+        raise OptionError(f"{type(self).__name__} is not a negative log-likelihood, so there is nothing to draw from.")
+
+    def _both(self, z: Array, t: Array) -> tuple[Array, Array]:
+        """Return losses and gradients; a loss whose formulas share work overrides this."""
+        return self._losses(z, t), self._gradient(z, t)
+
+    def _targets(self, z: Array, y: Array) -> Array:
+        """Return the targets as (batch, n) in the dtype of z."""
+        return real_targets(type(self).__name__, z, y)
+
+    # -- a batch ------------------------------------------------------------------------------------------
+
+    def value(self, z: Array, y: Array, weights: Array | None = None) -> Array:
+        """Return the loss of the batch, a scalar of the dtype of ``z``.
+
+        Raises:
+            ShapeError, DataError: targets or weights do not fit; the message names the loss.
+        """
+        rows = flatten(z)
+        losses = self._losses(rows, self._targets(rows, y))
+        return self._reduce(losses, self._factor(rows, weights))
+
+    def value_and_gradient(self, z: Array, y: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        """Return the loss of the batch and delta = d loss / d z, shape (batch, n).
+
+        Raises:
+            ShapeError, DataError: targets or weights do not fit; the message names the loss.
+        """
+        rows = flatten(z)
+        losses, gradient = self._both(rows, self._targets(rows, y))
+        factor = self._factor(rows, weights)
+        return self._reduce(losses, factor), gradient * factor
+
+    def hessian(self, z: Array, y: Array, weights: Array | None = None) -> Operator:
+        """Return the Hessian d2 loss / d z2: n x n, symmetric, one per example, with the batch's factors."""
+        rows = flatten(z)
+        return self._hessian(rows, self._targets(rows, y), self._columns(rows, weights))
+
+    def hessian_rows(self, z: Array, y: Array, weights: Array | None = None) -> Array:
+        """Return R of shape (batch, k, n) with R^T R = ``hessian(z, y, weights)`` for every example."""
+        rows = flatten(z)
+        return self._hessian_rows(rows, self._targets(rows, y), self._columns(rows, weights))
+
+    def examples(self, z: Array, y: Array) -> Array:
+        """Return the loss of every example, (batch,), without weights or mean."""
+        rows = flatten(z)
+        return self._losses(rows, self._targets(rows, y))
+
+    def _factor(self, z: Array, weights: Array | None) -> Any:
+        """Return what every example's loss is multiplied by: a number, or (batch, 1)."""
+        if weights is None:
+            return 1 if self.reduction == "sum" or z.shape[0] == 1 else reciprocal(z.shape[0], z)
+        xp = namespace(z)
+        weights = xp.asarray(weights, dtype=z.dtype)
+        if tuple(weights.shape) != (z.shape[0],):
+            raise ShapeError(
+                f"{type(self).__name__}: weights have shape {tuple(weights.shape)}, expected ({z.shape[0]},)."
+            )
+        together = xp.sum(weights)
+        if not (bool(xp.all(weights >= 0)) and 0 < together < math.inf):
+            raise DataError(f"{type(self).__name__}: weights must be finite and 0 or more, and some positive.")
+        return (weights / together if self.reduction == "mean" else weights)[:, None]
+
+    def _columns(self, z: Array, weights: Array | None) -> Array:
+        """Return every example's factor as (batch, 1)."""
+        factor = self._factor(z, weights)
+        return factor if getattr(factor, "ndim", 0) == 2 else namespace(z).ones_like(z[:, :1]) * factor
+
+    @staticmethod
+    def _reduce(losses: Array, factor: Any) -> Array:
+        if getattr(factor, "ndim", 0) == 2:
+            return batch_sum(losses[:, None] * factor)[0]
+        return batch_sum(losses[:, None])[0] * factor
+
+
+def real_targets(who: str, z: Array, y: Array) -> Array:
+    """Return y as (batch, n) in the dtype of z; (batch,) is taken for (batch, 1)."""
+    y = namespace(z).asarray(y) if not hasattr(y, "shape") else y
+    if y.ndim == 1 and z.shape == (y.shape[0], 1):
+        y = y[:, None]
+    rows = flatten(y) if y.ndim > 1 else y
+    if rows.shape != z.shape:
+        raise ShapeError(f"{who}: targets have shape {tuple(y.shape)}, expected {tuple(z.shape)} like the outputs.")
+    if rows.dtype == z.dtype:
+        return rows
+    return rows.astype(z.dtype) if is_numpy(rows) else namespace(z).astype(rows, z.dtype)

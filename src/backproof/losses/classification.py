@@ -1,0 +1,157 @@
+"""Losses of class labels and probabilities, taken on logits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, dtype_name, eye, flatten, is_numpy, namespace
+from ..errors import DataError, OptionError, ShapeError
+from ..functions import log_softmax, sigmoid, softmax, softplus, total
+from ..operators import Diagonal, LowRankUpdate, Operator
+from .base import Loss, real_targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossEntropy(Loss):
+    r"""Cross-entropy on logits: ``- sum_j t_j log softmax(z)_j``.
+
+    Math:
+        delta = s - t     with s = softmax(z) and sum t = 1
+        Hessian = diag(s) - s s^T
+
+    Targets are class indices, (batch,) integers, or distributions, (batch, n). ``smoothing`` e replaces t by
+    (1 - e) t + e / n, as PyTorch's ``label_smoothing`` does. PyTorch's ``CrossEntropyLoss`` is the same for both
+    kinds of targets, mean and sum; its ``weight`` is per class, ours per example.
+
+    Shapes:
+        z: (batch, n)
+        y: (batch,) indices or (batch, n) distributions
+        delta: (batch, n)
+
+    Raises:
+        DataError: an index is not in [0, n); the message names the example.
+        ShapeError: the targets fit neither form.
+
+    Source: MATH, "Losses".
+    """
+
+    smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.smoothing <= 1:
+            raise OptionError(f"CrossEntropy: smoothing={self.smoothing!r}, expected a number in [0, 1].")
+
+    def _targets(self, z: Array, y: Array) -> Array:
+        xp = namespace(z)
+        y = xp.asarray(y) if not hasattr(y, "shape") else y
+        if y.ndim == 1 and "int" in dtype_name(y):
+            t = self._one_hot(z, y)
+        elif y.ndim == 1:
+            raise ShapeError(
+                f"CrossEntropy: targets have shape {tuple(y.shape)} and dtype {dtype_name(y)}, expected class indices "
+                f"({z.shape[0]},) as integers or distributions {tuple(z.shape)}."
+            )
+        else:
+            t = real_targets("CrossEntropy", z, y)
+        return t if self.smoothing == 0 else (1 - self.smoothing) * t + self.smoothing / z.shape[1]
+
+    @staticmethod
+    def _one_hot(z: Array, y: Array) -> Array:
+        xp, (batch, n) = namespace(z), z.shape
+        if y.shape[0] != batch:
+            raise ShapeError(f"CrossEntropy: {y.shape[0]} class indices came for {batch} outputs, expected one each.")
+        if is_numpy(y):
+            return _numpy_one_hot(z, y)
+        return xp.astype(y[:, None] == xp.arange(n, dtype=y.dtype), z.dtype)
+
+    def _losses(self, z: Array, t: Array) -> Array:
+        return -total(t * log_softmax(z))[:, 0]
+
+    def _gradient(self, z: Array, t: Array) -> Array:
+        return softmax(z) * total(t) - t
+
+    def _both(self, z: Array, t: Array) -> tuple[Array, Array]:
+        log_s = log_softmax(z)
+        mass = total(t)
+        return -total(t * log_s)[:, 0], namespace(z).exp(log_s) * mass - t
+
+    def _hessian(self, z: Array, t: Array, factor: Array) -> Operator:
+        s = softmax(z)
+        weighted = s * (total(t) * factor)
+        return LowRankUpdate(Diagonal(weighted), -weighted[:, :, None], s[:, :, None])
+
+    def _hessian_rows(self, z: Array, t: Array, factor: Array) -> Array:
+        # With r = sqrt s, (diag(r) - s r^T)(diag(r) - r s^T) = diag(s) - s s^T, since r^T r = 1.
+        xp, s = namespace(z), softmax(z)
+        r = xp.sqrt(s)
+        rows = r[:, :, None] * (eye(z.shape[1], z)[None, :, :] - s[:, None, :])
+        return rows * xp.sqrt(total(t) * factor)[:, :, None]
+
+    def sample(self, z: Array, generator: "np.random.Generator") -> Array:
+        """Return class indices drawn from softmax(z), (batch,)."""
+        steps = np.cumsum(np.asarray(softmax(flatten(z))), axis=1)
+        drawn = (generator.random((z.shape[0], 1)) * steps[:, -1:] > steps).sum(axis=1)
+        return drawn if is_numpy(z) else namespace(z).asarray(drawn)
+
+
+def _numpy_one_hot(z: Any, y: Any) -> Any:
+    batch, n = z.shape
+    low, high = int(y.min()), int(y.max())
+    if low < 0 or high >= n:
+        example = int(np.argmax((y < 0) | (y >= n)))
+        raise DataError(
+            f"CrossEntropy: example {example} has class index {int(y[example])}, expected 0 to {n - 1} for {n} outputs."
+        )
+    one_hot = np.zeros((batch, n), z.dtype)
+    one_hot[np.arange(batch), y] = 1
+    return one_hot
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryCrossEntropy(Loss):
+    r"""Binary cross-entropy on logits, summed over the outputs: ``sum_j softplus(z_j) - y_j z_j``.
+
+    Math:
+        delta = sigmoid(z) - y
+        Hessian = diag(s (1 - s)),   s = sigmoid(z)
+
+    PyTorch's ``BCEWithLogitsLoss`` takes the mean over the outputs as well: ours is n times it for n outputs.
+
+    Shapes:
+        z: (batch, n)
+        y: (batch, n) numbers in [0, 1], or (batch,) for n = 1
+        delta: (batch, n)
+
+    Raises:
+        ShapeError: the targets' shape is not the outputs'.
+        DataError: a target outside [0, 1].
+
+    Source: MATH, "Losses".
+    """
+
+    def _targets(self, z: Array, y: Array) -> Array:
+        t = real_targets("BinaryCrossEntropy", z, y)
+        if is_numpy(t) and t.dtype.kind == "f" and t.size and (t.min() < 0 or t.max() > 1):
+            example, output = (int(i) for i in np.argwhere((t < 0) | (t > 1))[0])
+            came = t[example, output]
+            raise DataError(
+                f"BinaryCrossEntropy: example {example}, output {output} has target {came}, expected 0 to 1."
+            )
+        return t
+
+    def _losses(self, z: Array, t: Array) -> Array:
+        return total(softplus(z) - t * z)[:, 0]
+
+    def _gradient(self, z: Array, t: Array) -> Array:
+        return sigmoid(z) - t
+
+    def _hessian(self, z: Array, t: Array, factor: Array) -> Operator:
+        s = sigmoid(z)
+        return Diagonal(s * (1 - s) * factor)
+
+    def sample(self, z: Array, generator: "np.random.Generator") -> Array:
+        """Return zeros and ones drawn with probability sigmoid(z)."""
+        s = np.asarray(sigmoid(flatten(z)))
+        return namespace(z).asarray((generator.random(s.shape) < s).astype(s.dtype))
