@@ -12,6 +12,7 @@ from ..network import Network
 
 _LAST_AXIS = {"Linear": "in_features", "AugmentedLinear": "in_features", "LayerNorm": "features", "RMSNorm": "features"}
 _LISTS = {"Chain": "layers", "Sum": "branches", "Product": "branches", "Concatenate": "branches"}
+_SIZED = ("Linear", "AugmentedLinear", "Chain", "Sum", "Product")
 _INNER = ("Residual", "Shared")
 _RECTIFIERS = ("ReLU", "LeakyReLU", "ELU", "CELU", "GELU", "SiLU", "Mish", "Softplus", "Hardswish", "ReLU6")
 
@@ -54,7 +55,7 @@ def read_network(path: Path, shape: Shape, outputs: int | None) -> Network:
     """Return the network of a TOML file: ``[[layers]]`` tables with a ``layer`` name and its settings.
 
     A size that follows from the shape so far may be left out (``in_features``, ``features``), and so may the last
-    layer's ``out_features`` if ``outputs`` is known.
+    ``out_features`` if ``outputs`` is known.
 
     Raises:
         OptionError: unreadable, or a layer that is unknown, incomplete or impossible; the message has the file and
@@ -63,10 +64,10 @@ def read_network(path: Path, shape: Shape, outputs: int | None) -> Network:
     """
     tables = _tables(path)
     layers: list[Layer] = []
+    last = _last_sized(tables)
     for index, table in enumerate(tables):
         try:
-            last = index == len(tables) - 1
-            layers.append(layer_from(filled(table, shape, outputs if last else None)))
+            layers.append(layer_from(filled(table, shape, outputs if index == last else None)))
             shape = layers[-1].output_shape(shape)
         except BackproofError as error:
             kind = ShapeError if isinstance(error, ShapeError) else OptionError
@@ -115,7 +116,7 @@ def filled(table: Any, shape: Shape, outputs: int | None, depth: int = 0) -> dic
         result.setdefault(_LAST_AXIS[name], shape[-1])
     if name in ("Linear", "AugmentedLinear") and "out_features" not in result:
         if outputs is None:
-            raise OptionError(f"{name}: out_features is missing; only the last layer's follows from the data.")
+            raise OptionError(f"{name}: out_features is missing; only the last one follows from the data.")
         result["out_features"] = outputs
     if name in _INNER and "inner" in result:
         result["inner"] = filled(result["inner"], shape, shape[-1] if shape else None, depth + 1)
@@ -127,16 +128,22 @@ def filled(table: Any, shape: Shape, outputs: int | None, depth: int = 0) -> dic
 
 
 def _filled_parts(parts: list[Any], shape: Shape, outputs: int | None, chain: bool, depth: int) -> list[Any]:
-    made = []
+    made: list[Any] = []
+    last = _last_sized(parts)
     for index, part in enumerate(parts):
-        last = not chain or index == len(parts) - 1
         try:
-            made.append(filled(part, shape, outputs if last else None, depth + 1))
+            made.append(filled(part, shape, outputs if not chain or index == last else None, depth + 1))
             if chain:
                 shape = layer_from(made[-1]).output_shape(shape)
         except BackproofError as error:
             raise type(error)(f"{'layer' if chain else 'branch'} {index}: {error}") from None
     return made
+
+
+def _last_sized(tables: list[Any]) -> int:
+    """Return the index of the last layer that can give another number of outputs; those after it keep theirs."""
+    names = [table.get("layer") if isinstance(table, dict) else "Chain" for table in tables]
+    return max((index for index, name in enumerate(names) if name in _SIZED), default=-1)
 
 
 def check_outputs(network: Network, shape: Shape, expected: int, what: str) -> None:
