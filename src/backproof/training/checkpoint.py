@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, dtype_name
-from ..errors import ModelFileError
+from ..errors import ModelFileError, OptionError
 from ..files import atomic_write
 from ..losses import Loss, describe_loss
 from ..network import Network
@@ -40,6 +40,10 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], every: int, seconds: float, identity: dict[str, Any]) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise OptionError(f"checkpoint_every={every!r}, expected a whole number of epochs of at least 1.")
+        if not seconds >= 0:
+            raise OptionError(f"checkpoint_seconds={seconds!r}, expected a number of at least 0.")
         self.path, self.every, self.seconds, self.identity = Path(path), every, seconds, identity
         self.due = time.perf_counter() + seconds
         self._saved: tuple[int, int] | None = None
@@ -76,6 +80,11 @@ class Checkpoint:
             raise ModelFileError(f"checkpoint {str(self.path)!r} is damaged: {reason}") from error
         return True
 
+    @property
+    def _steps_per_epoch(self) -> int:
+        examples, size = int(self.identity["data"]["examples"]), int(self.identity["settings"]["batch_size"])
+        return math.ceil(examples / size)
+
     def _load(self, state: State) -> None:
         import safetensors
 
@@ -84,12 +93,11 @@ class Checkpoint:
         with safetensors.safe_open(self.path, framework="numpy") as file:
             record = _record(file.metadata(), self.path)
             _compare(record["identity"], self.identity, self.path)
-            arrays = {name: (lambda name=name: file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in arrays}
-            has_best = record["best_epoch"] is not None
-            _check_shapes(shapes, state, has_best)
-            read = {name: _checked(arrays[name](), name, state.theta.vector) for name in arrays}
-        _restore(state, record, read)
+            _require(record["step"] <= self._steps_per_epoch, "step")
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            _check_shapes(shapes, state, has_best=record["best_epoch"] is not None)
+            arrays = {name: _checked(file.get_tensor(name), name, state.theta.vector) for name in shapes}
+        _restore(state, record, arrays)
 
 
 def identity_of(
@@ -103,8 +111,11 @@ def identity_of(
 ) -> dict[str, Any]:
     """Return as plain data all that decides the course of a training: settings, network, kind of data."""
     described = settings.describe()
-    for name in _HARMLESS if settings.schedule.planned else (*_HARMLESS, "epochs"):
+    epochs = described.pop("epochs")
+    for name in _HARMLESS:
         del described[name]
+    if settings.schedule.planned:
+        described["epochs"] = epochs
     identity = {
         "network": net.describe(),
         "loss": describe_loss(loss),

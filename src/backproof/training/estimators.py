@@ -38,7 +38,7 @@ class BackproofClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
     Args:
         hidden_layer_sizes, alpha, batch_size, learning_rate_init, max_iter, shuffle, random_state, tol, verbose,
             warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1, beta_2, epsilon,
-            n_iter_no_change: as in scikit-learn's MLPClassifier.
+            n_iter_no_change: as in scikit-learn's MLPClassifier (but epsilon as in PyTorch, beside the corrected root).
         activation: a name of scikit-learn's or of an elementwise layer, as in ``"gelu"``.
         network: a ``Network`` or list of layers in place of ``hidden_layer_sizes`` and ``activation``.
         solver: ``"adam"``, ``"adamw"``, ``"sgd"`` (with ``momentum``), ``"rmsprop"``, or an optimiser.
@@ -90,7 +90,7 @@ class BackproofClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
             return
         unknown = np.setdiff1d(_column(y), self.classes_)
         if len(unknown):
-            raise OptionError(f"y has the class {unknown[0]!r}, expected those of the first fit: {self.classes_}.")
+            raise OptionError(f"y has the class {unknown.tolist()[0]!r}, expected one of {self.classes_.tolist()}.")
 
     def _encode(self, y: Array, dtype: Any) -> Array:
         if self._labels:

@@ -21,6 +21,9 @@ BLOCK = 16384
 _FLUSH_BITS = 26
 """Moments below 2^26 times the smallest normal number count as zero when denormals are flushed."""
 
+_FLUSH_STEPS = 100
+"""At least this often: squares of tiny gradients may be denormal from the start."""
+
 Coefficients = tuple[float, ...]
 
 
@@ -102,6 +105,9 @@ class Optimizer(ABC):
             _flush(memory)
 
     def _decay(self, w: Array, g: Array, s: Array, weight_decay: float | Array, learning_rate: float) -> None:
+        if self.decoupled and not isinstance(weight_decay, np.ndarray):
+            w *= 1 - learning_rate * weight_decay
+            return
         np.multiply(w, weight_decay, out=s)
         if self.decoupled:
             s *= learning_rate
@@ -124,10 +130,10 @@ class Optimizer(ABC):
 
     @property
     def _flush_interval(self) -> int:
-        """Within how many steps a moment cannot fall from the flushing threshold to a denormal number."""
+        """After how many steps moments are flushed, so that none falls from the threshold to a denormal between."""
         if self._decay_rate == 0:
-            return 2**62
-        return max(1, int(_FLUSH_BITS * math.log(2) / -math.log(self._decay_rate)))
+            return _FLUSH_STEPS
+        return max(1, min(_FLUSH_STEPS, int(_FLUSH_BITS * math.log(2) / -math.log(self._decay_rate))))
 
 
 def _blocks(size: int) -> Iterator[slice | None]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..backpropagation import value_and_gradient
-from ..errors import NonFiniteError
+from ..errors import DataError, NonFiniteError
 from ..losses import Loss
 from ..network import Network
 from ..parameters import Parameters
@@ -61,6 +61,7 @@ class Stepper:
 
         Raises:
             NonFiniteError: NaN or infinity arises; the message names step, epoch and layer.
+            DataError: a target does not fit the loss.
         """
         number = state.epoch * self.per_epoch + state.step
         net = self.net.training(number) if self.random else self.net
@@ -69,8 +70,8 @@ class Stepper:
         try:
             value, gradient = value_and_gradient(net, state.theta, x, y, self.loss, weights=weights, out=state.gradient)
             self._clip(gradient)
-        except NonFiniteError as error:
-            raise NonFiniteError(f"step {number + 1} (epoch {state.epoch + 1}): {error}") from None
+        except (NonFiniteError, DataError) as error:
+            raise type(error)(f"step {number + 1} (epoch {state.epoch + 1}): {error}") from None
         settings = self.settings
         rate = settings.optimizer.learning_rate * settings.schedule.factor(number, self.per_epoch, settings.epochs)
         settings.optimizer.step(state.theta.vector, gradient.vector, state.memory, rate, self.weight_decay)
