@@ -91,6 +91,10 @@ class Parameters(Mapping[str, Array]):
         """Return parameters whose vector is a copy."""
         return Parameters(self.layout, namespace(self.vector).asarray(self.vector, copy=True))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copied one by one, views would no longer be views of the copied vector.
+        return Parameters, (self.layout, self.vector)
+
     def flat(self) -> dict[str, Array]:
         """Return the parameters by name as flat views, (p,) each."""
         return {name: self.vector[where] for name, where in self.layout.slices.items()}
