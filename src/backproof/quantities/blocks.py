@@ -21,8 +21,9 @@ from ..errors import CoupledBatchError
 from ..layers import Linearization
 from ..network import Network
 from ..operators import Dense, Diagonal, Identity, Kronecker, Operator
+from ..parameters import Parameters
 
-__all__ = ["Block", "parameter_blocks", "require_uncoupled"]
+__all__ = ["Block", "parameter_blocks", "pull_sums", "require_uncoupled"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,19 @@ def parameter_blocks(steps: Linearization, rows: Array) -> dict[str, Block]:
     # A single row travels as (batch, n): one product with a shared matrix serves the whole batch.
     steps.backward(rows[:, 0, :] if two_axes else rows, visit, input_too=False)
     return {name: Block(tuple(of)) for name, of in uses.items()}
+
+
+def pull_sums(theta: Parameters, steps: Linearization, delta: Array, input_too: bool = False) -> tuple[Array, Array]:
+    """Return the sum over examples of delta J_theta as a vector (P,), and delta J_x if ``input_too``."""
+    sums: dict[str, Array] = {}
+
+    def visit(name: str, B: Operator, row: Array) -> None:
+        piece = B.pull_sum(row)
+        sums[name] = sums[name] + piece if name in sums else piece
+
+    back = steps.backward(delta, visit, input_too)
+    pieces = [sums[name] for name in theta.layout.shapes]
+    return (namespace(theta.vector).concat(pieces) if pieces else theta.vector), back
 
 
 def require_uncoupled(net: Network, what: str) -> None:

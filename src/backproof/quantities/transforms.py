@@ -1,14 +1,13 @@
 """The function transforms people know, over the same products: jvp, vjp, linearize, jacfwd, jacrev."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from ..arrays import Array, eye, flatten, namespace
 from ..errors import ShapeError
 from ..layers import Steps
 from ..network import Network
 from ..parameters import Parameters
-from .blocks import require_uncoupled
+from .blocks import pull_sums, require_uncoupled
 
 __all__ = ["directions", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
 
@@ -54,22 +53,10 @@ def vjp(net: Network, theta: Parameters, x: Array) -> tuple[Array, Callable[[Arr
     steps = net.linearize(theta, x)
 
     def pullback(u: Array) -> tuple[Array, Parameters]:
-        sums: dict[str, Array] = {}
-
-        def visit(name: str, B: Any, delta: Array) -> None:
-            piece = B.pull_sum(delta)
-            sums[name] = sums[name] + piece if name in sums else piece
-
-        back = steps.backward(flatten(u), visit)
-        xp = namespace(x)
-        return xp.reshape(back, x.shape), theta.with_vector(_joined(theta, sums))
+        vector, back = pull_sums(theta, steps, flatten(u), input_too=True)
+        return namespace(x).reshape(back, x.shape), theta.with_vector(vector)
 
     return steps.output, pullback
-
-
-def _joined(theta: Parameters, blocks: Mapping[str, Array]) -> Array:
-    pieces = [blocks[name] for name in theta.layout.shapes]
-    return namespace(theta.vector).concat(pieces) if pieces else theta.vector
 
 
 def linearize(

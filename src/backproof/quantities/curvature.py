@@ -1,0 +1,275 @@
+r"""Curvature matrices over a data set: Gauss-Newton and Fisher, of the form sum over examples of (R J)^T (R J).
+
+J is an example's parameter Jacobian and R has k rows on the network's outputs:
+
+    Gauss-Newton        R^T R = Hessian of the loss in the outputs
+    Fisher              R^T R = covariance of the score, which for a likelihood is the same Hessian
+    Monte Carlo Fisher  R = scores of drawn targets / sqrt(draws)
+    empirical Fisher    R = the score of the given target, one row
+
+The P x P matrix is never formed. k rows travel back through the network once, and diagonal, trace, blocks and
+Kronecker factors follow from what they meet (``blocks.py``).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, flatten, is_numpy, namespace
+from ..errors import OptionError, ShapeError, missing_extra, unknown_name
+from ..losses import Loss
+from ..network import Network
+from ..operators import Dense, Identity, Kronecker
+from ..parameters import Parameters
+from .blocks import Block, parameter_blocks, pull_sums, require_uncoupled
+from .transforms import directions
+
+__all__ = ["Curvature", "fisher", "ggn"]
+
+Rows = Callable[[Array, Array, int], Array]
+"""(outputs, targets, index of the first example) -> R, (batch, k, n)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curvature:
+    r"""A symmetric positive semidefinite P x P matrix over a data set, as products and parts.
+
+    Shapes:
+        M @ v: (P,), or (P, k) for k columns
+        diagonal(): (P,)
+        block(name): (p, p)
+
+    Attributes:
+        name: what it is, for messages.
+        batch: examples taken at a time.
+        scale: 1/N for the mean over the data set, 1 for the sum.
+    """
+
+    name: str
+    net: Network
+    theta: Parameters
+    x: Array
+    y: Array
+    rows: Rows
+    scale: float
+    batch: int = 512
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """P x P."""
+        return (self.net.layout.size, self.net.layout.size)
+
+    @property
+    def dtype(self) -> Any:
+        """The parameters' dtype."""
+        return self.theta.vector.dtype
+
+    # -- products -----------------------------------------------------------------------------------------
+
+    def __matmul__(self, v: Any) -> Array:
+        """Return M v, or M V column by column."""
+        vector = v.vector if isinstance(v, Parameters) else v
+        if vector.shape[0] != self.shape[0] or vector.ndim not in (1, 2):
+            n = self.shape[0]
+            raise ShapeError(f"{self.name} @ v: got shape {tuple(vector.shape)}, expected ({n},) or ({n}, k).")
+        if vector.ndim == 2:
+            columns = [self._times(vector[:, j]) for j in range(vector.shape[1])]
+            return namespace(vector).stack(columns, axis=1)
+        return self._times(vector)
+
+    def _times(self, v: Array) -> Array:
+        """J^T R^T R J v, batch by batch: forward along v, two small products, backward."""
+        change = directions(self.theta, self.theta.with_vector(v))
+        total = namespace(v).zeros_like(v)
+        for steps, R in self._batches():
+            moved = steps.forward(None, change)
+            if moved is None:
+                continue
+            rows = ((moved[:, None, :] @ R.mT) @ R)[:, 0, :]
+            total += pull_sums(self.theta, steps, rows)[0]
+        return total * self.scale
+
+    def scipy(self) -> Any:
+        """Return the matrix as a ``scipy.sparse.linalg.LinearOperator``."""
+        try:
+            from scipy.sparse.linalg import LinearOperator
+        except ImportError as error:
+            raise missing_extra(f"{self.name}.scipy", "scipy") from error
+        dtype = np.asarray(self.theta.vector[:0]).dtype
+
+        def times(v: Any) -> Any:
+            return np.asarray(self @ namespace(self.theta.vector).asarray(v.reshape(-1).astype(dtype)))
+
+        return LinearOperator(self.shape, matvec=times, rmatvec=times, dtype=dtype)
+
+    # -- parts --------------------------------------------------------------------------------------------
+
+    def diagonal(self) -> Array:
+        """Return the exact diagonal, (P,)."""
+        total = 0
+        for blocks in self._blocks():
+            total = total + namespace(self.theta.vector).concat([blocks[n].squares() for n in self.net.layout.shapes])
+        return total * self.scale
+
+    def trace(self) -> float:
+        """Return the exact trace, from norms alone."""
+        return self.scale * sum(
+            float(block.squared_norms().sum()) for blocks in self._blocks() for block in blocks.values()
+        )
+
+    def block(self, name: str) -> Array:
+        """Return the diagonal block of one parameter (``"0.weight"``) or of one layer (``"0"``), (p, p).
+
+        Raises:
+            OptionError: no parameter or layer has the name.
+        """
+        chosen = self._chosen(name)
+        total = 0
+        for blocks in self._blocks():
+            rows = namespace(self.theta.vector).concat([blocks[n].dense() for n in chosen], axis=2)
+            rows = namespace(rows).reshape(rows, (-1, rows.shape[2]))
+            total = total + rows.mT @ rows
+        return total * self.scale
+
+    def kfac(self) -> dict[str, tuple[Array, Array]]:
+        """Return Kronecker factors (G, A) of every affine layer: its block is about G (x) A.
+
+        Math:
+            G = mean of r^T r over the examples and rows, summed over the rows;   A = mean of (x; 1)(x; 1)^T
+
+        Without a bias A is the mean of x x^T. The product G (x) A is in the order of the row-major weight with its bias
+        as a last column, scaled like the whole matrix.
+        """
+        sums: dict[str, Any] = {}
+        count = 0
+        for blocks in self._blocks():
+            for layer, (rows, x) in _affine_layers(blocks).items():
+                xp = namespace(x)
+                flat = xp.reshape(rows, (-1, rows.shape[2]))
+                G, A = sums.get(layer, (0, 0))
+                sums[layer] = (G + flat.mT @ flat, A + x.mT @ x)
+                count += x.shape[0] if layer == next(iter(sums)) else 0
+        return {layer: (G * self.scale, A / count) for layer, (G, A) in sums.items()}
+
+    def eigenvalues(self, count: int = 6, tolerance: float = 0.0) -> Any:
+        """Return the ``count`` largest eigenvalues, descending, by Lanczos on products."""
+        try:
+            from scipy.sparse.linalg import eigsh
+        except ImportError as error:
+            raise missing_extra(f"{self.name}.eigenvalues", "scipy") from error
+        start = np.random.default_rng(0).standard_normal(self.shape[0])
+        return eigsh(self.scipy(), k=count, which="LA", return_eigenvectors=False, v0=start, tol=tolerance)[::-1]
+
+    # -- passes over the data -----------------------------------------------------------------------------
+
+    def _batches(self) -> Iterator[tuple[Any, Array]]:
+        for start in range(0, self.x.shape[0], self.batch):
+            x, y = (_part(a, start, self.batch, self.theta) for a in (self.x, self.y))
+            steps = self.net.linearize(self.theta, x)
+            yield steps, self.rows(flatten(steps.output), y, start)
+
+    def _blocks(self) -> Iterator[dict[str, Block]]:
+        for steps, R in self._batches():
+            yield parameter_blocks(steps, R)
+
+    def _chosen(self, name: str) -> list[str]:
+        chosen = [n for n in self.net.layout.shapes if n == name or n.startswith(f"{name}.")]
+        if not chosen:
+            raise unknown_name("parameter or layer", name, self.net.layout.shapes)
+        return chosen
+
+
+def _part(array: Any, start: int, count: int, theta: Parameters) -> Array:
+    part = array[start : start + count]
+    return np.asarray(part) if is_numpy(theta.vector) else part
+
+
+def _affine_layers(blocks: dict[str, Block]) -> dict[str, tuple[Array, Array]]:
+    """Return (rows, x) by layer for the affine layers; x with a last column of ones where there is a bias."""
+    layers = {}
+    for name, block in blocks.items():
+        B, rows = block.uses[0]
+        if len(block.uses) > 1 or not (isinstance(B, Kronecker) and isinstance(B.left, Identity)):
+            continue
+        if not isinstance(B.right, Dense) or B.right.matrix.ndim != 3 or B.right.shape[0] != 1:
+            continue
+        x, layer = B.right.matrix[:, 0, :], name.rpartition(".")[0]
+        if f"{layer}.bias" in blocks:
+            x = namespace(x).concat([x, namespace(x).ones_like(x[:, :1])], axis=1)
+        layers[layer] = (rows, x)
+    return layers
+
+
+def ggn(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, batch: int = 512) -> Curvature:
+    r"""Return the generalised Gauss-Newton matrix of the loss over a data set.
+
+    Math:
+        mean (or sum, as the loss says) over n of J_n^T H_n J_n
+
+    Raises:
+        CoupledBatchError: a layer couples the examples; the message names it.
+
+    Source: MATH, "Quantities made of the same factors".
+    """
+    own = replace(loss, reduction="sum")
+    return _curvature("ggn", net, theta, x, y, loss, lambda z, t, _: own.hessian_rows(z, t), batch)
+
+
+def fisher(
+    net: Network,
+    theta: Parameters,
+    x: Array,
+    y: Array,
+    loss: Loss,
+    *,
+    kind: str = "true",
+    draws: int = 1,
+    seed: int = 0,
+    batch: int = 512,
+) -> Curvature:
+    r"""Return the Fisher information matrix of the model whose negative log-likelihood the loss is.
+
+    Math:
+        true:       mean over n of J_n^T Cov[score] J_n
+        sampled:    the same with the covariance estimated from ``draws`` drawn targets
+        empirical:  mean over n of g_n^T g_n, the outer products of the examples' gradients
+
+    Args:
+        kind: ``"true"``, ``"sampled"`` or ``"empirical"``.
+        draws: targets drawn per example, for ``"sampled"``.
+        seed: of the draws; a batch draws by (seed, its first example), so every product sees the same ones.
+
+    Raises:
+        OptionError: an unknown kind, or a loss that is not a negative log-likelihood.
+        CoupledBatchError: a layer couples the examples; the message names it.
+    """
+    own = replace(loss, reduction="sum")
+
+    def score(z: Array, t: Array) -> Array:
+        return own.value_and_gradient(z, t)[1]
+
+    def sampled(z: Array, t: Array, start: int) -> Array:
+        generator = np.random.default_rng([seed, start])
+        drawn = [score(z, own.sample(z, generator)) for _ in range(draws)]
+        return namespace(z).stack(drawn, axis=1) / draws**0.5
+
+    kinds: dict[str, Rows] = {
+        "true": lambda z, t, _: own.hessian_rows(z, t),
+        "sampled": sampled,
+        "empirical": lambda z, t, _: score(z, t)[:, None, :],
+    }
+    if kind not in kinds:
+        raise unknown_name("kind of Fisher matrix", kind, kinds)
+    if not loss.likelihood:
+        raise OptionError(f"fisher: {type(loss).__name__} is not a negative log-likelihood; use ggn instead.")
+    return _curvature(f"fisher ({kind})", net, theta, x, y, loss, kinds[kind], batch)
+
+
+def _curvature(
+    name: str, net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, rows: Rows, batch: int
+) -> Curvature:
+    require_uncoupled(net, name)
+    scale = 1.0 / x.shape[0] if loss.reduction == "mean" else 1.0
+    return Curvature(name, net, theta, x, y, rows, scale, batch)
