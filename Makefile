@@ -25,7 +25,7 @@ $(VENV)/.run: $(BIN)/python pyproject.toml
 # The oracles come first: their pins decide which build of PyTorch is installed.
 $(VENV)/.test: $(BIN)/python pyproject.toml requirements/oracles.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/oracles.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[data,scipy,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[data,scipy,plots,test]'
 	@touch $@ $(VENV)/.run
 
 run: $(VENV)/.run
