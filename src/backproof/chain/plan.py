@@ -5,6 +5,7 @@ cheapest in O(K^3), because the structure of an interval's product does not depe
 times diagonal is diagonal, low rank stays low rank, anything else is dense.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -115,18 +116,23 @@ def plan(
     Raises:
         OptionError: neighbouring sizes differ, or no order fits into ``memory``; the message has the sizes.
     """
-    matrices = [factor if isinstance(factor, Matrix) else Matrix.of(factor) for factor in factors]
-    _check(matrices)
+    matrices = tuple(factor if isinstance(factor, Matrix) else Matrix.of(factor) for factor in factors)
     batch = batch or next((f.batch for f in factors if getattr(f, "batch", None)), 1)
+    return _plan(matrices, batch, itemsize, memory, tuple(names or ()))
+
+
+@functools.lru_cache(maxsize=256)
+def _plan(matrices: tuple[Matrix, ...], batch: int, itemsize: int, memory: int | None, names: tuple[str, ...]) -> Plan:
+    """Plan once for every chain of the same structures and sizes."""
+    _check(matrices)
+    count = len(matrices)
     intervals = Intervals.of(matrices, batch, itemsize)
-    splits = _cheapest_splits(intervals, memory)
-    steps = tuple(_steps(intervals, _by_table(splits, len(matrices))))
-    names = tuple(names or (f"A{len(matrices) - i}" for i in range(len(matrices))))
-    left, right = (_total(intervals, order(len(matrices))) for order in (_left_first, _right_first))
-    return Plan(names, steps, left, right, batch)
+    steps = tuple(_steps(intervals, _by_table(_cheapest_splits(intervals, memory), count)))
+    left, right = (_total(intervals, order(count)) for order in (_left_first, _right_first))
+    return Plan(names or tuple(f"A{count - i}" for i in range(count)), steps, left, right, batch)
 
 
-def _check(matrices: list[Matrix]) -> None:
+def _check(matrices: Sequence[Matrix]) -> None:
     if not matrices:
         raise OptionError("plan: no factors given, expected at least one.")
     for index, (left, right) in enumerate(itertools.pairwise(matrices)):

@@ -3,6 +3,7 @@
 The costs are those of ``operators/products.py``, written for arrays of intervals; a test holds the two together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +78,7 @@ class Intervals:
         return len(self.rows)
 
     @staticmethod
-    def of(matrices: list[Matrix], batch: int, itemsize: int) -> "Intervals":
+    def of(matrices: Sequence[Matrix], batch: int, itemsize: int) -> "Intervals":
         """Extend every interval by one factor at a time, from the left."""
         rows, columns, kinds, bases, ranks, shared, pull, densify = (
             np.array([getattr(matrix, name) for matrix in matrices])

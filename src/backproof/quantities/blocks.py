@@ -11,7 +11,7 @@ one wants of ``r B`` follows from r and x without forming it:
 ``functools.singledispatch`` on the structure of B picks the rule; a structure without a rule is made dense.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
@@ -23,7 +23,7 @@ from ..network import Network
 from ..operators import Dense, Diagonal, Identity, Kronecker, Operator
 from ..parameters import Parameters
 
-__all__ = ["Block", "parameter_blocks", "pull_sums", "require_uncoupled"]
+__all__ = ["Block", "gram", "parameter_blocks", "pull_sums", "require_uncoupled"]
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,17 @@ class Block:
         # Squares of a sum are not sums of squares, so a shared parameter goes the dense way.
         return rule(*self.uses[0]) if len(self.uses) == 1 else densely(self.dense())
 
-    def gram(self, other: "Block") -> Array:
-        """Return the inner products of all rows with all of ``other``'s, (batch, k, batch', k')."""
-        if len(self.uses) == 1 and len(other.uses) == 1:
-            (B, rows), (C, others) = self.uses[0], other.uses[0]
-            return gram(B, rows, C, others)
-        return inner_products(self.dense(), other.dense())
-
 
 def parameter_blocks(steps: Linearization, rows: Array) -> dict[str, Block]:
     """Send ``rows`` (batch, k, n_L) back through the network and return what meets every parameter, by name."""
     uses: dict[str, list[tuple[Operator, Array]]] = {}
     two_axes = rows.shape[1] == 1
+    # Weight and bias of a layer are shown the same delta; they keep the same array, by which ``gram`` knows them.
+    seen: dict[int, tuple[Array, Array]] = {}
 
     def visit(name: str, B: Operator, delta: Array) -> None:
-        uses.setdefault(name, []).append((B, delta[:, None, :] if two_axes else delta))
+        _, kept = seen.setdefault(id(delta), (delta, delta[:, None, :] if two_axes else delta))
+        uses.setdefault(name, []).append((B, kept))
 
     # A single row travels as (batch, n): one product with a shared matrix serves the whole batch.
     steps.backward(rows[:, 0, :] if two_axes else rows, visit, input_too=False)
@@ -168,23 +164,38 @@ def _(B: Kronecker, rows: Array) -> Array:
 # -- inner products ------------------------------------------------------------------------------------------
 
 
-@singledispatch
-def gram(B: Operator, rows: Array, C: Operator, others: Array) -> Array:
-    """Return (r B)(r' C)^T for all pairs of rows, (batch, k, batch', k')."""
-    return inner_products(B.pull(rows), C.pull(others))
+def gram(first: Mapping[str, Block], second: Mapping[str, Block]) -> Array:
+    """Return the inner products of all rows of R J with all of R' J', (batch, k, batch', k').
+
+    Weight and bias of a layer meet the same rows r, so theirs are (x . x' + 1) r r'^T: one product for both.
+    """
+    scales: dict[tuple[int, int], tuple[Array, Array, Any]] = {}
+    pieces = []
+    for name, block in first.items():
+        scale = _common_scale(block, second[name])
+        if scale is None:
+            pieces.append(inner_products(block.dense(), second[name].dense()))
+            continue
+        rows, others = block.uses[0][1], second[name].uses[0][1]
+        key = (id(rows), id(others))
+        scales[key] = (rows, others, scales[key][2] + scale if key in scales else scale)
+    pieces += [inner_products(r, s) * _spread(scale) for r, s, scale in scales.values()]
+    return sum(pieces[1:], start=pieces[0])
 
 
-@gram.register
-def _(B: Identity, rows: Array, C: Operator, others: Array) -> Array:
-    return inner_products(rows, C.pull(others))
-
-
-@gram.register
-def _(B: Kronecker, rows: Array, C: Operator, others: Array) -> Array:
+def _common_scale(block: Block, other: Block) -> Any:
+    """Return c(a, b) with (r B)(r' C)^T = c(a, b) r r'^T: x . x' for a weight, 1 for a bias; None if there is none."""
+    if len(block.uses) > 1:
+        return None
+    B, C = block.uses[0][0], other.uses[0][0]
+    if isinstance(B, Identity) and isinstance(C, Identity):
+        return 1
     x, z = _single_rows(B), _single_rows(C)
-    if x is None or z is None:
-        return gram.dispatch(Operator)(B, rows, C, others)
-    return inner_products(rows, others) * (x @ z.mT)[:, None, :, None]
+    return None if x is None or z is None else x @ z.mT
+
+
+def _spread(scale: Any) -> Any:
+    return scale if isinstance(scale, int) else scale[:, None, :, None]
 
 
 def _single_rows(B: Operator) -> Array | None:

@@ -8,7 +8,7 @@ from ..arrays import Array, eye, is_numpy, namespace
 from ..errors import unknown_name
 from ..network import Network
 from ..parameters import Parameters
-from .blocks import Block, parameter_blocks, require_uncoupled
+from .blocks import Block, gram, parameter_blocks, require_uncoupled
 
 __all__ = ["ntk"]
 
@@ -61,7 +61,7 @@ def ntk(
     x2 = x1 if x2 is None else x2
     if x1.shape[0] <= block and x2.shape[0] <= block and out is None:
         first = _factors(net, theta, x1)
-        return _reduced(_kernel(first, first if same else _factors(net, theta, x2)), kind)
+        return _reduced(gram(first, first if same else _factors(net, theta, x2)), kind)
     return _blockwise(net, theta, x1, x2, kind, block, out)
 
 
@@ -71,15 +71,6 @@ def _factors(net: Network, theta: Parameters, x: Array) -> dict[str, Block]:
     xp = namespace(x)
     rows = xp.broadcast_to(eye(n, x)[None, :, :], (x.shape[0], n, n))
     return parameter_blocks(steps, rows)
-
-
-def _kernel(first: dict[str, Block], second: dict[str, Block]) -> Array:
-    """Return (N, n, M, n), the sum over the parameters."""
-    pieces = (first[name].gram(second[name]) for name in first)
-    total = next(pieces)
-    for piece in pieces:
-        total = total + piece
-    return total
 
 
 def _reduced(kernel: Array, kind: str) -> Array:
@@ -97,7 +88,7 @@ def _blockwise(net: Network, theta: Parameters, x1: Array, x2: Array, kind: str,
         first = _factors(net, theta, _rows(x1, start, block, theta))
         for begin in range(0, x2.shape[0], block):
             second = _factors(net, theta, _rows(x2, begin, block, theta))
-            piece = _reduced(_kernel(first, second), kind)
+            piece = _reduced(gram(first, second), kind)
             if out is None:
                 out = np.empty((x1.shape[0], x2.shape[0], *piece.shape[2:]), np.asarray(piece).dtype)
             out[start : start + block, begin : begin + block] = piece
