@@ -1,9 +1,12 @@
 """What ``backproof train`` does, step by step: load, split, prepare, build, fit, judge, save."""
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
+
+import numpy as np
 
 from .. import __version__
 from ..data import Dataset, Preparation, Split, load, split
@@ -49,7 +52,7 @@ class Request:
     @property
     def checkpoint_path(self) -> Path:
         """Where the checkpoint is kept: beside the model unless said otherwise."""
-        return self.checkpoint or self.output.with_name(f"{self.output.name}.checkpoint")
+        return self.checkpoint or Path(f"{self.output}.checkpoint")
 
 
 @final
@@ -109,6 +112,7 @@ def work(request: Request) -> Outcome:
     )
     network = _network(request, data, loss)
     _announce(request, data, parts, preparation, network)
+    _check_memory(network, np.dtype(dtype).itemsize)
     fitted = _fit(request, settings, network, loss, parts, preparation)
     about = _about(request, settings, data, parts, fitted)
     model = Model(
@@ -134,6 +138,21 @@ def _network(request: Request, data: Dataset, loss: Loss) -> Network:
         )
     check_outputs(network, data.example_shape, needed, what)
     return network
+
+
+def _check_memory(network: Network, itemsize: int) -> None:
+    """Refuse a network whose training cannot fit into this machine, before anything is allocated."""
+    # theta, its best, gradient, two moments and scratch; the starting values are drawn in float64 and joined.
+    needed = network.layout.size * (6 * itemsize + 16)
+    try:
+        present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > present:
+        raise OptionError(
+            f"the network has {network.layout.size:,} parameters; training takes {needed / 2**30:,.0f} GiB, "
+            f"this machine has {present / 2**30:,.0f}. Make its layers smaller."
+        )
 
 
 def _announce(request: Request, data: Dataset, parts: Split, preparation: Preparation, network: Network) -> None:
