@@ -5,6 +5,7 @@ other libraries get their wrapper from array-api-compat, imported when the first
 """
 
 import functools
+import sys
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,31 @@ def namespace(x: Array) -> Any:
     import array_api_compat
 
     return array_api_compat.array_namespace(x)
+
+
+def library(x: Array) -> str:
+    """Return the name of the library that ``x`` belongs to: ``"numpy"``, ``"torch"``, ``"jax"``."""
+    name = type(x).__module__.split(".")[0]
+    return "jax" if name == "jaxlib" else name
+
+
+def is_traced(x: Array) -> bool:
+    """Whether ``x`` stands for an array inside a JAX transformation, so that its numbers cannot be looked at."""
+    return "jax" in sys.modules and isinstance(x, sys.modules["jax"].core.Tracer)
+
+
+def to_numpy(x: Array) -> Any:
+    """Return the numbers of ``x`` as a NumPy array, from whatever device."""
+    return np.asarray(x.detach().cpu() if library(x) == "torch" else x)
+
+
+def in_library_of(like: Array, x: Array) -> Array:
+    """Return ``x``, numbers in any library, as an array of the library and device of ``like``."""
+    if library(x) == library(like):
+        return x
+    if is_numpy(like):
+        return to_numpy(x)
+    return namespace(like).asarray(to_numpy(x), device=like.device)
 
 
 def is_numpy(x: Array) -> bool:

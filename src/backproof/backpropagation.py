@@ -7,12 +7,13 @@ assembles the Jacobian of the network first and multiplies by delta_L last; ``na
 block out by itself. The numbers are the same, the costs are not: give a ``Tally`` to see them.
 """
 
+import cmath
 import math
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array, eye, is_numpy, namespace
+from .arrays import Array, batch_sum, eye, is_numpy, is_traced, namespace
 from .chain import Tally
 from .errors import NonFiniteError, OptionError
 from .layers import Steps
@@ -123,7 +124,7 @@ def algorithm_1(
     sink = {}
     for name, J in blocks.items():
         _count(tally, f"delta J[{name}]", delta.shape[0] * math.prod(J.shape[1:]))
-        sink[name] = (delta[:, None, :] @ J)[:, 0, :].sum(0)
+        sink[name] = batch_sum((delta[:, None, :] @ J)[:, 0, :])
     return value, _assemble(theta, sink)
 
 
@@ -131,7 +132,7 @@ def _parameter_jacobian(steps: Steps, delta: Array, tally: Tally | None) -> dict
     """Return J_l by name, (batch, n_L, p_l): the rows of the identity pulled through A_L ... A_{l+1} B_l."""
     batch, n = delta.shape
     xp, blocks = namespace(delta), {}
-    rows = xp.broadcast_to(eye(n, delta)[None], (batch, n, n))
+    rows = xp.broadcast_to(eye(n, delta)[None, ...], (batch, n, n))
     for index in reversed(range(len(steps))):
         A, B = steps[index].A, steps[index].B
         for name, block in B.items():
@@ -234,9 +235,8 @@ def _assemble(theta: Parameters, sink: dict[str, Any]) -> Parameters:
 
 
 def _require_finite(value: Array, net: Network, theta: Parameters, x: Array, loss: Loss) -> None:
-    if is_numpy(value) or isinstance(value, np.generic):
-        if value.dtype.kind == "f" and not math.isfinite(value):
-            raise net.first_nonfinite(theta, x) or NonFiniteError(
-                f"{type(loss).__name__}: the loss is {value} although all outputs are finite; are the targets?"
-            )
+    if not hasattr(value, "dtype") or is_traced(value) or cmath.isfinite(value):
         return
+    raise net.first_nonfinite(theta, x) or NonFiniteError(
+        f"{type(loss).__name__}: the loss is {float(value)} although all outputs are finite; are the targets?"
+    )

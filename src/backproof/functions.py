@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, is_complex, is_exact, is_numpy, namespace
+from .arrays import Array, is_complex, is_exact, is_numpy, library, namespace, to_numpy
 
 
 def sigmoid(x: Array) -> Array:
@@ -155,14 +155,13 @@ def _numpy_erfc() -> np.ufunc:
 
 
 def _erfc_elsewhere(x: Array) -> Array:
-    library = type(x).__module__.split(".")[0]
-    if library == "torch":
+    if library(x) == "torch":
         import torch
 
         return torch.erfc(x)
-    if library in ("jax", "jaxlib"):
+    if library(x) == "jax":
         import jax.scipy.special
 
         return jax.scipy.special.erfc(x)
     xp = namespace(x)
-    return xp.asarray(_numpy_erfc()(np.asarray(x)), dtype=x.dtype)
+    return xp.asarray(_numpy_erfc()(to_numpy(x)), dtype=x.dtype)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, dtype_name, is_numpy, namespace, require_floating
+from .arrays import Array, dtype_name, is_numpy, library, namespace, require_floating, to_numpy
 from .errors import DtypeError, NonFiniteError, OptionError, ShapeError
 from .layers import Chain, Layer, Steps, describe, layer_from
 from .operators import Operator
@@ -133,7 +133,7 @@ class Network:
             if name not in arrays or tuple(arrays[name].shape) != shape:
                 came = f"has shape {tuple(arrays[name].shape)}" if name in arrays else "is missing"
                 raise ShapeError(f"Network.parameters: {name!r} {came}, expected shape {shape}.")
-            flat.append(arrays[name].reshape(-1))
+            flat.append(namespace(arrays[name]).reshape(arrays[name], (-1,)))
         return Parameters(self.layout, namespace(flat[0]).concat(flat) if flat else np.empty(0))
 
     # -- evaluation ---------------------------------------------------------------------------------------
@@ -207,10 +207,9 @@ def _layout_difference(expected: Mapping[str, Any], came: Mapping[str, Any]) -> 
 
 
 def _check_mixed(vector: Array, x: Array) -> None:
-    libraries = [type(a).__module__.split(".")[0] for a in (x, vector)]
-    if libraries[0] != libraries[1] and not (is_numpy(x) and is_numpy(vector)):
+    if library(x) != library(vector) and not (is_numpy(x) and is_numpy(vector)):
         raise DtypeError(
-            f"Network: input is an array of {libraries[0]}, theta of {libraries[1]}, expected one library."
+            f"Network: input is an array of {library(x)}, theta of {library(vector)}, expected one library."
         )
     require_floating(x, "Network: input")
     if x.dtype != vector.dtype:
@@ -229,6 +228,6 @@ def _finite(array: Array) -> bool:
 
 
 def _first_bad(array: Array) -> str:
-    values = np.asarray(array)
+    values = to_numpy(array)
     where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
     return f"{values[where]} at {where}"

@@ -62,7 +62,7 @@ class Parameters(Mapping[str, Array]):
         if view is None:
             if name not in self.layout.slices:
                 raise _UnknownParameter(str(unknown_name("parameter", str(name), self.layout.slices)))
-            view = self.vector[self.layout.slices[name]].reshape(self.layout.shapes[name])
+            view = namespace(self.vector).reshape(self.vector[self.layout.slices[name]], self.layout.shapes[name])
             self._views[name] = view
         return view
 

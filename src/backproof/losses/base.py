@@ -9,15 +9,14 @@ sum w_i loss_i / sum w_i. Gradient and Hessian carry the same factors, so that
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from ..arrays import Array, batch_sum, eye, flatten, is_numpy, namespace
+import numpy as np
+
+from ..arrays import Array, batch_sum, eye, flatten, in_library_of, is_numpy, is_traced, namespace, to_numpy
 from ..errors import DataError, OptionError, ShapeError, unknown_name
 from ..functions import reciprocal
 from ..operators import Operator
-
-if TYPE_CHECKING:
-    import numpy as np
 
 REDUCTIONS = ("mean", "sum")
 
@@ -68,7 +67,7 @@ class Loss(ABC):
         rows = xp.broadcast_to(eye(n, z)[None, :, :], (z.shape[0], n, n))
         return rows * xp.sqrt(H.pull(xp.ones_like(z)))[:, None, :]
 
-    def sample(self, z: Array, generator: "np.random.Generator") -> Array:
+    def sample(self, z: Array, generator: np.random.Generator) -> Array:
         """Return targets drawn from the distribution whose negative log-likelihood this loss is.
 
         Raises:
@@ -127,7 +126,7 @@ class Loss(ABC):
         if weights is None:
             return 1 if self.reduction == "sum" or z.shape[0] == 1 else reciprocal(z.shape[0], z)
         xp = namespace(z)
-        weights = xp.asarray(weights, dtype=z.dtype)
+        weights = xp.asarray(in_library_of(z, weights), dtype=z.dtype)
         if tuple(weights.shape) != (z.shape[0],):
             raise ShapeError(
                 f"{type(self).__name__}: weights have shape {tuple(weights.shape)}, expected ({z.shape[0]},)."
@@ -149,9 +148,18 @@ class Loss(ABC):
         return batch_sum(losses[:, None])[0] * factor
 
 
+def refuse_targets(who: str, t: Array, bad: Array, expected: str) -> None:
+    """Raise DataError for the first target that is ``bad``, unless inside a JAX trace, where none can be seen."""
+    if is_traced(bad) or not bool(namespace(bad).any(bad)):
+        return
+    where = tuple(int(i) for i in np.argwhere(to_numpy(bad))[0])
+    place = f"example {where[0]}" + (f", output {where[1]} has target" if len(where) > 1 else " has class index")
+    raise DataError(f"{who}: {place} {to_numpy(t)[where]}, expected {expected}.")
+
+
 def real_targets(who: str, z: Array, y: Array) -> Array:
     """Return y as (batch, n) in the dtype of z; (batch,) is taken for (batch, 1)."""
-    y = namespace(z).asarray(y) if not hasattr(y, "shape") else y
+    y = in_library_of(z, y)
     if y.ndim == 1 and z.shape == (y.shape[0], 1):
         y = y[:, None]
     rows = flatten(y) if y.ndim > 1 else y

@@ -1,15 +1,14 @@
 """Losses of class labels and probabilities, taken on logits."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, dtype_name, eye, flatten, is_numpy, namespace
-from ..errors import DataError, OptionError, ShapeError
+from ..arrays import Array, dtype_name, eye, flatten, in_library_of, is_numpy, namespace
+from ..errors import OptionError, ShapeError
 from ..functions import log_softmax, sigmoid, softmax, softplus, total
 from ..operators import Diagonal, LowRankUpdate, Operator
-from .base import Loss, real_targets
+from .base import Loss, real_targets, refuse_targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +43,7 @@ class CrossEntropy(Loss):
             raise OptionError(f"CrossEntropy: smoothing={self.smoothing!r}, expected a number in [0, 1].")
 
     def _targets(self, z: Array, y: Array) -> Array:
-        xp = namespace(z)
-        y = xp.asarray(y) if not hasattr(y, "shape") else y
+        y = in_library_of(z, y)
         if y.ndim == 1 and "int" in dtype_name(y):
             t = self._one_hot(z, y)
         elif y.ndim == 1:
@@ -62,9 +60,12 @@ class CrossEntropy(Loss):
         xp, (batch, n) = namespace(z), z.shape
         if y.shape[0] != batch:
             raise ShapeError(f"CrossEntropy: {y.shape[0]} class indices came for {batch} outputs, expected one each.")
-        if is_numpy(y):
-            return _numpy_one_hot(z, y)
-        return xp.astype(y[:, None] == xp.arange(n, dtype=y.dtype), z.dtype)
+        refuse_targets("CrossEntropy", y, (y < 0) | (y >= n), f"0 to {n - 1} for {n} outputs")
+        if not is_numpy(z):
+            return xp.astype(y[:, None] == xp.arange(n, dtype=y.dtype, device=z.device), z.dtype)
+        one_hot = np.zeros((batch, n), z.dtype)
+        one_hot[np.arange(batch), y] = 1
+        return one_hot
 
     def _losses(self, z: Array, t: Array) -> Array:
         return -total(t * log_softmax(z))[:, 0]
@@ -89,24 +90,11 @@ class CrossEntropy(Loss):
         rows = r[:, :, None] * (eye(z.shape[1], z)[None, :, :] - s[:, None, :])
         return rows * xp.sqrt(total(t) * factor)[:, :, None]
 
-    def sample(self, z: Array, generator: "np.random.Generator") -> Array:
+    def sample(self, z: Array, generator: np.random.Generator) -> Array:
         """Return class indices drawn from softmax(z), (batch,)."""
         steps = np.cumsum(np.asarray(softmax(flatten(z))), axis=1)
         drawn = (generator.random((z.shape[0], 1)) * steps[:, -1:] > steps).sum(axis=1)
         return drawn if is_numpy(z) else namespace(z).asarray(drawn)
-
-
-def _numpy_one_hot(z: Any, y: Any) -> Any:
-    batch, n = z.shape
-    low, high = int(y.min()), int(y.max())
-    if low < 0 or high >= n:
-        example = int(np.argmax((y < 0) | (y >= n)))
-        raise DataError(
-            f"CrossEntropy: example {example} has class index {int(y[example])}, expected 0 to {n - 1} for {n} outputs."
-        )
-    one_hot = np.zeros((batch, n), z.dtype)
-    one_hot[np.arange(batch), y] = 1
-    return one_hot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +121,7 @@ class BinaryCrossEntropy(Loss):
 
     def _targets(self, z: Array, y: Array) -> Array:
         t = real_targets("BinaryCrossEntropy", z, y)
-        if is_numpy(t) and t.dtype.kind == "f" and t.size and (t.min() < 0 or t.max() > 1):
-            example, output = (int(i) for i in np.argwhere((t < 0) | (t > 1))[0])
-            came = t[example, output]
-            raise DataError(
-                f"BinaryCrossEntropy: example {example}, output {output} has target {came}, expected 0 to 1."
-            )
+        refuse_targets("BinaryCrossEntropy", t, (t < 0) | (t > 1), "0 to 1")
         return t
 
     def _losses(self, z: Array, t: Array) -> Array:
@@ -151,7 +134,7 @@ class BinaryCrossEntropy(Loss):
         s = sigmoid(z)
         return Diagonal(s * (1 - s) * factor)
 
-    def sample(self, z: Array, generator: "np.random.Generator") -> Array:
+    def sample(self, z: Array, generator: np.random.Generator) -> Array:
         """Return zeros and ones drawn with probability sigmoid(z)."""
         s = np.asarray(sigmoid(flatten(z)))
         return namespace(z).asarray((generator.random(s.shape) < s).astype(s.dtype))

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Array, flatten, is_numpy, namespace
-from ..errors import DataError, OptionError
+from ..arrays import Array, flatten, namespace
+from ..errors import OptionError
 from ..functions import choose, magnitude, total
 from ..operators import Diagonal, Operator, ScaledIdentity
-from .base import Loss, real_targets
+from .base import Loss, real_targets, refuse_targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +117,7 @@ class Poisson(Loss):
 
     def _targets(self, z: Array, y: Array) -> Array:
         t = real_targets("Poisson", z, y)
-        if is_numpy(t) and t.dtype.kind == "f" and t.size and t.min() < 0:
-            example, output = (int(i) for i in np.argwhere(t < 0)[0])
-            raise DataError(
-                f"Poisson: example {example}, output {output} has target {t[example, output]}, expected >= 0."
-            )
+        refuse_targets("Poisson", t, t < 0, ">= 0")
         return t
 
     def _losses(self, z: Array, t: Array) -> Array:

@@ -106,7 +106,7 @@ class Operator(ABC):
         """
         rows = eye(self.shape[0], like if self.like is None else self.like)
         matrix = self._pull(rows[None, :, :])
-        return matrix[0] if self.batch is None else matrix
+        return matrix[0, ...] if self.batch is None else matrix
 
     def __matmul__(self, other: Any) -> Any:
         """``J @ K`` for operators, by the table of products; ``J @ v`` for arrays is ``push``."""

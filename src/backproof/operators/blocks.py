@@ -51,7 +51,7 @@ def _join(arrays: list[Array], axis: int = -1) -> Array:
 def _level(arrays: list[Array], xp: Any, axis: int) -> list[Array]:
     """Broadcast ``arrays`` to one batch, leaving the axis on which they will be joined."""
     depth = max(a.ndim for a in arrays)
-    arrays = [a if a.ndim == depth else a[None] for a in arrays]
+    arrays = [a if a.ndim == depth else a[None, ...] for a in arrays]
     batch = max(a.shape[0] for a in arrays) if depth == 3 or axis == -1 else None
     return arrays if batch is None else [xp.broadcast_to(a, (batch, *a.shape[1:])) for a in arrays]
 

@@ -43,7 +43,7 @@ class Dense(Operator):
             return xp.reshape(xp.reshape(u, (-1, m)) @ self.matrix, (*u.shape[:2], n))
         if u.shape[0] == 1 and n == 1:
             # The same rows meet one column of every example: a product with the matrix of all columns.
-            return (self.matrix[:, :, 0] @ u[0].mT)[:, :, None]
+            return (self.matrix[:, :, 0] @ u[0, ...].mT)[:, :, None]
         return u @ self.matrix
 
     def dense(self, like: Array | None = None) -> Array:

@@ -48,7 +48,7 @@ def _blocks(operator: _Places, like: Array | None) -> Array:
     blocks = operator.inner.dense(like)
     xp, (m, n) = namespace(blocks), operator.inner.shape
     if operator.batch is None:
-        return xp.broadcast_to(blocks[None] if blocks.ndim == 2 else blocks, (operator.places, m, n))
+        return xp.broadcast_to(blocks[None, ...] if blocks.ndim == 2 else blocks, (operator.places, m, n))
     return xp.reshape(blocks, (operator.batch, operator.places, m, n))
 
 

@@ -23,8 +23,8 @@ from .table import ANY, PRODUCTS, Rule, multiply, product_cost
 def _rows(left: Operator, right: Operator) -> Dense:
     """Pull the rows of the left matrix through the right operator."""
     matrix = left.dense(right.like)
-    result = right._pull(matrix if matrix.ndim == 3 else matrix[None])
-    return Dense(result[0] if left.batch is None and right.batch is None else result)
+    result = right._pull(matrix if matrix.ndim == 3 else matrix[None, ...])
+    return Dense(result[0, ...] if left.batch is None and right.batch is None else result)
 
 
 def _columns(left: Operator, right: Operator) -> Dense:
@@ -60,17 +60,17 @@ def _low_rank_times_low_rank(left: LowRankUpdate, right: LowRankUpdate) -> LowRa
 
 
 def _as_rows(columns: Array) -> Array:
-    return columns.mT if columns.ndim == 3 else columns.mT[None]
+    return columns.mT if columns.ndim == 3 else columns.mT[None, ...]
 
 
 def _unbatch(array: Array, left: Operator, right: Operator) -> Array:
     """Drop the batch axis of length one that shared factors were given on the way."""
-    return array[0] if left.batch is None and right.batch is None else array
+    return array[0, ...] if left.batch is None and right.batch is None else array
 
 
 def _beside(first: Array, second: Array) -> Array:
     xp = namespace(first)
-    first, second = (a if a.ndim == 3 else a[None] for a in (first, second))
+    first, second = (a if a.ndim == 3 else a[None, ...] for a in (first, second))
     batch = max(first.shape[0], second.shape[0])
     return xp.concat([xp.broadcast_to(a, (batch, *a.shape[1:])) for a in (first, second)], axis=2)
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Array, is_numpy, namespace, scatter_add
+from ..arrays import Array, in_library_of, namespace, scatter_add
 from .base import Operator
 
 
@@ -39,25 +39,26 @@ class Selection(Operator):
     def _pull(self, u: Array) -> Array:
         if u.ndim == 2:
             return self._pull(u[:, None, :])[:, 0, :]
-        return self._take(u) if self.scatter else scatter_add(u, self.index, self.n)
-
-    def _take(self, x: Array) -> Array:
-        xp = namespace(x)
-        if self.index.ndim == 1:
-            return xp.take(x, self.index, axis=-1)
-        batch = max(x.shape[0], self.index.shape[0])
-        index = xp.broadcast_to(self.index[:, None, :], (batch, x.shape[1], self.index.shape[1]))
-        return xp.take_along_axis(xp.broadcast_to(x, (batch, *x.shape[1:])), index, axis=-1)
+        index = in_library_of(u, self.index)
+        return _take(u, index) if self.scatter else scatter_add(u, index, self.n)
 
     def dense(self, like: Array | None = None) -> Array:
         like = np.empty(0) if like is None else like
-        xp = namespace(like)
-        index = self.index if is_numpy(self.index) == is_numpy(like) else xp.asarray(np.asarray(self.index))
+        xp, index = namespace(like), in_library_of(like, self.index)
         chosen = xp.astype(index[..., :, None] == xp.arange(self.n, dtype=index.dtype), like.dtype)
         return chosen.mT if self.scatter else chosen
 
     def transpose(self) -> "Selection":
         return Selection(self.index, self.n, not self.scatter)
+
+
+def _take(x: Array, index: Array) -> Array:
+    xp = namespace(x)
+    if index.ndim == 1:
+        return xp.take(x, index, axis=-1)
+    batch = max(x.shape[0], index.shape[0])
+    index = xp.broadcast_to(index[:, None, :], (batch, x.shape[1], index.shape[1]))
+    return xp.take_along_axis(xp.broadcast_to(x, (batch, *x.shape[1:])), index, axis=-1)
 
 
 def slice_of(start: int, end: int, n: int) -> Selection:

@@ -92,10 +92,10 @@ class Product(Operator):
 
     def dense(self, like: Array | None = None) -> Array:
         matrix = self.factors[0].dense(like if self.like is None else self.like)
-        rows = matrix if matrix.ndim == 3 else matrix[None]
+        rows = matrix if matrix.ndim == 3 else matrix[None, ...]
         for factor in self.factors[1:]:
             rows = factor._pull(rows)
-        return rows[0] if self.batch is None else rows
+        return rows[0, ...] if self.batch is None else rows
 
     def _pull_sum(self, u: Array, out: Array | None) -> Array:
         for factor in self.factors[:-1]:
