@@ -1,5 +1,6 @@
 """Layers made of layers. Their Jacobians are products, sums and blocks of those of their parts."""
 
+import functools
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,11 +26,6 @@ def as_layer(part: Any) -> Layer:
     raise OptionError(f"{part!r} is a {type(part).__name__}, expected a layer or a list of layers.")
 
 
-def local(theta: Theta, part: Layer, index: int) -> dict[str, Array]:
-    """Return the parameters of one part under its own names: ``"0.weight"`` becomes ``"weight"``."""
-    return {name: theta[f"{index}.{name}"] for name in part.parameter_shapes}
-
-
 @dataclass(frozen=True, repr=False)
 class _Combinator(Layer):
     """What all combinators share: parts, whose parameters are named ``"<index of the part>.<name>"``."""
@@ -42,6 +38,17 @@ class _Combinator(Layer):
     @abstractmethod
     def rebuilt(self, parts: tuple[Layer, ...]) -> Layer:
         """Return the same combinator of other parts."""
+
+    @functools.cached_property
+    def _names(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """For every part, its parameters' names there and here: ``("weight", "0.weight")``."""
+        return tuple(
+            tuple((name, f"{i}.{name}") for name in part.parameter_shapes) for i, part in enumerate(self.parts)
+        )
+
+    def _local(self, theta: Theta, index: int) -> dict[str, Array]:
+        """Return the parameters of one part under its own names."""
+        return {name: theta[full] for name, full in self._names[index]}
 
     @property
     def coupled(self) -> bool:  # type: ignore[override]
@@ -115,14 +122,14 @@ class Chain(_Combinator):
     def value(self, theta: Theta, x: Array) -> Array:
         """Return f_L(... f_1(x))."""
         for index, layer in enumerate(self.layers):
-            x = layer.value(local(theta, layer, index), x)
+            x = layer.value(self._local(theta, index), x)
         return x
 
     def linearized(self, theta: Theta, x: Array) -> Steps:
         """Return every layer's linearization, at the output of the one before."""
         steps: list[Linearization] = []
         for index, layer in enumerate(self.layers):
-            steps.append(layer.linearized(local(theta, layer, index), x))
+            steps.append(layer.linearized(self._local(theta, index), x))
             x = steps[-1].output
         return Steps(steps)
 
@@ -160,11 +167,11 @@ class Residual(_Combinator):
 
     def value(self, theta: Theta, x: Array) -> Array:
         """Return x + g(x)."""
-        return x + self.inner.value(local(theta, self.inner, 0), x)
+        return x + self.inner.value(self._local(theta, 0), x)
 
     def linearized(self, theta: Theta, x: Array) -> Branches:
         """Return the linearization of g beside the identity."""
-        g = self.inner.linearized(local(theta, self.inner, 0), x)
+        g = self.inner.linearized(self._local(theta, 0), x)
         return Branches.of_residual(x + g.output, g)
 
 
@@ -205,10 +212,10 @@ class _Parallel(_Combinator):
         return shapes[0]
 
     def _values(self, theta: Theta, x: Array) -> list[Array]:
-        return [branch.value(local(theta, branch, i), x) for i, branch in enumerate(self.branches)]
+        return [branch.value(self._local(theta, i), x) for i, branch in enumerate(self.branches)]
 
     def _linearized(self, theta: Theta, x: Array) -> list[Linearization]:
-        return [branch.linearized(local(theta, branch, i), x) for i, branch in enumerate(self.branches)]
+        return [branch.linearized(self._local(theta, i), x) for i, branch in enumerate(self.branches)]
 
 
 class Sum(_Parallel):
@@ -311,14 +318,14 @@ class Shared(_Combinator):
 
     def value(self, theta: Theta, x: Array) -> Array:
         """Return f(... f(x))."""
-        theta = local(theta, self.inner, 0)
+        theta = self._local(theta, 0)
         for _ in range(self.times):
             x = self.inner.value(theta, x)
         return x
 
     def linearized(self, theta: Theta, x: Array) -> Repeated:
         """Return the linearization at every step."""
-        theta, steps = local(theta, self.inner, 0), []
+        theta, steps = self._local(theta, 0), []
         for _ in range(self.times):
             steps.append(self.inner.linearized(theta, x))
             x = steps[-1].output
