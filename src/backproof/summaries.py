@@ -9,8 +9,7 @@ import numpy as np
 
 from .arrays import Array
 from .layers import Chain, Layer, Product, Shared
-from .layers.base import Shape, Theta
-from .layers.combinators import local
+from .layers.base import Shape
 from .network import Network
 
 _STRUCTURES = {
@@ -111,8 +110,7 @@ def summary(net: Network, input_shape: Shape) -> Summary:
     rows: list[Row] = []
     x = np.zeros((1, *shape), np.float32)
     with np.errstate(all="ignore"):
-        theta = {name: np.zeros(size, np.float32) for name, size in net.layout.shapes.items()}
-        last = _Walk(rows).visit(net.chain, theta, x, "", -1, False)
+        last = _Walk(rows).visit(net.chain, x, "", -1, False)
     return Summary(tuple(rows), shape, output_shape, net.layout.size, 2 * last.forward, 2 * last.backward)
 
 
@@ -132,28 +130,26 @@ class _Walk:
 
     rows: list[Row]
 
-    def visit(self, layer: Layer, theta: Theta, x: Array, name: str, depth: int, input_too: bool) -> _Cost:
+    def visit(self, layer: Layer, x: Array, name: str, depth: int, input_too: bool) -> _Cost:
         """Add the rows of ``layer`` and its parts, and return what it costs where it stands."""
         place = len(self.rows)
         visit = self._combinator if hasattr(layer, "parts") else self._leaf
-        structure, cost = visit(layer, theta, x, name, depth, input_too)
+        structure, cost = visit(layer, x, name, depth, input_too)
         if depth >= 0:
             self.rows.insert(place, _row(layer, x.shape[1:], name, depth, structure, cost))
         return cost
 
-    def _leaf(self, layer: Layer, theta: Theta, x: Array, name: str, depth: int, input_too: bool) -> tuple[str, _Cost]:
+    def _leaf(self, layer: Layer, x: Array, name: str, depth: int, input_too: bool) -> tuple[str, _Cost]:
+        theta = {key: np.zeros(size, np.float32) for key, size in layer.parameter_shapes.items()}
         step = layer.linearized(theta, x)
         forward, own = step.A.pull_cost, sum(B.pull_cost for B in step.B.values())
         return step.A.structure, _Cost(forward, own + input_too * forward, own + forward)
 
-    def _combinator(
-        self, layer: Any, theta: Theta, x: Array, name: str, depth: int, input_too: bool
-    ) -> tuple[str, _Cost]:
+    def _combinator(self, layer: Any, x: Array, name: str, depth: int, input_too: bool) -> tuple[str, _Cost]:
         costs, joints = [], _joints(layer, x.shape[1:])
         for index, part in enumerate(layer.parts):
             wanted = input_too or (isinstance(layer, Chain) and index > 0)
-            inside = local(theta, part, index)
-            costs.append(self.visit(part, inside, x, f"{name}{index}.", depth + 1, wanted))
+            costs.append(self.visit(part, x, f"{name}{index}.", depth + 1, wanted))
             if isinstance(layer, Chain):
                 # Structures and costs depend on shapes alone, so nothing is evaluated twice.
                 x = np.zeros((1, *part.output_shape(x.shape[1:])), np.float32)

@@ -1,0 +1,171 @@
+"""The command line as a process: pipelines, exit codes, signals, full disks."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backproof.cli.work import Request
+from backproof.model import Model
+from cli_tables import irises
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+LONG = ("train", "digits", "--epochs", "100000", "-o", "m.bp")
+
+
+def finished(process: "subprocess.Popen[bytes]", stdin: bytes | None = None) -> tuple[int, str, str]:
+    out, err = process.communicate(stdin, timeout=120)
+    assert b"Traceback" not in (err or b"")
+    return process.returncode, (out or b"").decode(), (err or b"").decode()
+
+
+def test_a_pipeline_trains_and_predicts(process: Start, table: Path, tmp_path: Path) -> None:
+    arguments = ["train", "-", "--target", "kind", "--epochs", "3", "-o", "m.bp"]
+    code, out, err = finished(process(arguments, stdin=subprocess.PIPE), table.read_bytes())
+    assert code == 0
+    assert out.splitlines()[-1] == "model m.bp"
+    assert "split: " in err
+    with table.open("rb") as rows, (tmp_path / "out.csv").open("wb") as written:
+        code, _, err = finished(process(["predict", "m.bp", "-"], stdin=rows, stdout=written))
+    assert (code, err) == (0, "")
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 91
+
+
+def test_help_and_version_are_complete_and_fine(process: Start) -> None:
+    for arguments, words in [
+        (["--help"], ["train", "predict", "evaluate", "summary", "Exit codes"]),
+        (["train", "--help"], ["backproof train digits -o digits.backproof", "--network", "--resume", "--json"]),
+        (["predict", "--help"], ["--probabilities", "< new.csv"]),
+        (["evaluate", "--help"], ["confusion table"]),
+        (["summary", "--help"], ["--input 28x28"]),
+        (["--version"], ["backproof 0.1.0"]),
+    ]:
+        code, out, err = finished(process(arguments))
+        assert (code, err) == (0, "")
+        for word in words:
+            assert word in out
+        assert max(map(len, out.splitlines())) <= 120
+
+
+def test_no_arguments_show_the_help_and_are_wrong_usage(process: Start) -> None:
+    code, out, err = finished(process([]))
+    assert (code, out) == (2, "")
+    assert "Usage: backproof" in err
+
+
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_ctrl_c_keeps_the_best_model_and_the_state_to_go_on_from(process: Start, tmp_path: Path) -> None:
+    running = process(LONG)
+    checkpoint = tmp_path / "m.bp.checkpoint"
+    wait_for(checkpoint.exists, running)
+    running.send_signal(signal.SIGINT)
+    code, out, err = finished(running)
+    assert code == 130
+    assert "--resume goes on" in err
+    assert out.splitlines()[-1] == "model m.bp"
+    assert checkpoint.exists()
+    reached = len(Model.load(tmp_path / "m.bp").about["history"])
+    arguments = [*LONG[:3], str(reached + 3), *LONG[4:], "--resume", "-q"]
+    assert finished(process(arguments))[0] == 0
+    assert len(Model.load(tmp_path / "m.bp").about["history"]) == reached + 3
+    assert not checkpoint.exists()
+
+
+def test_a_killed_training_leaves_the_old_model_and_nothing_half_written(process: Start, tmp_path: Path) -> None:
+    (tmp_path / "m.bp").write_bytes(b"old")
+    running = process(LONG)
+    wait_for((tmp_path / "m.bp.checkpoint").exists, running)
+    running.kill()
+    running.communicate()
+    assert (tmp_path / "m.bp").read_bytes() == b"old"
+    code, _, _ = finished(process([*LONG[:3], "0", *LONG[4:]]))
+    assert code == 0
+    assert Model.load(tmp_path / "m.bp").about["history"] == []
+
+
+def test_a_reader_that_leaves_early_is_no_error(process: Start, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "long.csv").write_text(irises(200_000))
+    running = process(["predict", model, "long.csv", "--probabilities"])
+    assert running.stdout is not None
+    assert running.stdout.readline().startswith(b"prediction")
+    running.stdout.close()
+    assert running.stderr is not None
+    err = running.stderr.read()
+    assert running.wait(timeout=60) == 141
+    assert err == b""
+    running.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("verb", ["predict", "evaluate", "summary"])
+def test_a_full_standard_output_is_one_line(process: Start, model: Path, table: Path, verb: str) -> None:
+    with open("/dev/full", "wb") as full:
+        arguments = [verb, model, *([table] if verb != "summary" else [])]
+        code, _, err = finished(process(arguments, stdout=full))
+    assert code == 1
+    assert [line for line in err.splitlines() if not line.startswith("note")] == [err.splitlines()[-1]]
+    assert "No space left on device" in err
+
+
+def limit_files() -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+
+def test_a_disk_that_fills_up_while_writing_leaves_nothing(process: Start, table: Path, tmp_path: Path) -> None:
+    before = sorted(os.listdir(tmp_path))
+    arguments = ["train", "trees.csv", "--target", "kind", "--epochs", "2", "-q", "-o", "m.bp"]
+    code, out, err = finished(process(arguments, preexec_fn=limit_files))
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "File too large" in err
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_starting_up_does_not_load_the_heavy_packages() -> None:
+    heavy = {"polars", "sklearn", "scipy", "torch", "jax", "safetensors", "rich"}
+    code = (
+        "import sys, backproof.cli.application as a; a.application(); "
+        f"print(sorted(set(m.split('.')[0] for m in sys.modules) & {heavy!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_checkpoint_stands_beside_the_model() -> None:
+    for path in ("m.bp", "folder/m", "."):
+        assert Request("digits", Path(path)).checkpoint_path == Path(f"{path}.checkpoint")
+
+
+def test_the_demonstration_reports_accuracy_and_gradient(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "backproof.cli.demo"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "digits: 1,258 training, 180 validation, 359 test; seed 0"
+    assert float(lines[1].split()[2].rstrip(",")) >= 0.97
+    assert "worst relative error" in lines[3]
+    page = (tmp_path / "report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "<script" not in page
+    assert "http" not in page
+    assert page.count("<tr>") == 1 + 5 + 1 + 32
