@@ -247,7 +247,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.parameters_ = state.theta if state.best is None else state.theta.with_vector(state.best)
         self._memory = state.memory
         self._epochs_done = state.epoch
-        self.n_iter_ = len(state.history) if not goes_on or state.history else self.n_iter_
+        self.n_iter_ = len(state.history)
         losses = [entry.loss for entry in state.history]
         self.loss_curve_ = [*self.loss_curve_, *losses] if goes_on else losses
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
@@ -270,17 +270,18 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     @property
     def coefs_(self) -> list[Array]:
         """The weights of the linear layers as (inputs, outputs), as MLPClassifier has them."""
-        return [self.parameters_[f"{index}.weight"].T for index in self._linear()]
+        return [weight.T for weight in self._of_linear_layers("weight")]
 
     @property
     def intercepts_(self) -> list[Array]:
         """The biases of the linear layers."""
-        return [self.parameters_[f"{index}.bias"] for index in self._linear()]
+        return self._of_linear_layers("bias")
 
-    def _linear(self) -> list[int]:
+    def _of_linear_layers(self, name: str) -> list[Array]:
         if not hasattr(self, "network_"):
-            raise AttributeError(f"{type(self).__name__} has no coefs_ before fit.")
-        return [index for index, layer in enumerate(self.network_) if isinstance(layer, Linear) and layer.bias]
+            raise AttributeError(f"{type(self).__name__} has no coefs_ and intercepts_ before fit.")
+        linear = [index for index, layer in enumerate(self.network_) if isinstance(layer, Linear)]
+        return [self.parameters_[f"{index}.{name}"] for index in linear if f"{index}.{name}" in self.parameters_]
 
 
 def _dtype(dtype: Any) -> Any:

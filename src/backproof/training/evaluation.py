@@ -45,8 +45,9 @@ def evaluate(
     for x, y in examples.batches(batch_size):
         if between is not None and between():
             return None
-        z = net.forward(theta, x)
-        part = float(np.sum(loss.examples(z, y), dtype=np.float64))
+        with np.errstate(all="ignore"):
+            z = net.forward(theta, x)
+            part = float(np.sum(loss.examples(z, y), dtype=np.float64))
         if not np.isfinite(part):
             raise net.first_nonfinite(theta, x) or NonFiniteError(
                 f"{examples.who}: the loss is {part} in {dtype_name(z)} although all outputs are finite."

@@ -22,7 +22,7 @@ from .interruption import Interruption
 from .metrics import metric_class
 from .progress import Display, ProgressOption, display_for
 from .settings import Training
-from .state import State, out_of_patience
+from .state import State, Waiting
 from .step import Stepper
 
 
@@ -81,7 +81,8 @@ def fit(
     settings = Training() if settings is None else settings
     examples = Examples(x, y, weights, prepare, prepare_target)
     held_out = _validation(validation, prepare, prepare_target)
-    _check(net, theta, examples, held_out, loss, metric)
+    with np.errstate(all="ignore"):
+        _check(net, theta, examples, held_out, loss, metric)
     state, file = State.start(theta, settings), None
     if checkpoint is not None:
         identity = identity_of(net, state, examples, held_out, loss, settings, metric)
@@ -163,11 +164,15 @@ class Run:
 
     def _epochs(self, state: State, interruption: Interruption) -> Stopped:
         stepper = Stepper.of(self.net, state.theta, self.loss, self.settings, self.per_epoch, self.examples.weights)
+        waiting = Waiting(self.settings, self.metric)
+        for entry in state.history:
+            waiting.note(entry)
         while state.epoch < self.settings.epochs:
-            if out_of_patience(state.history, self.settings, self.metric):
+            if waiting.over:
                 return "early"
             if not self._epoch(state, stepper, interruption):
                 return "interrupted"
+            waiting.note(state.history[-1])
             if self.file is not None and state.epoch % self.file.every == 0:
                 self._save(state)
         return "finished"

@@ -1,5 +1,6 @@
 """Where a training stands: everything that decides how it goes on."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,13 +71,20 @@ def rank(entry: Epoch, metric: str | None) -> tuple[float, float]:
     return sign * entry.metric, loss
 
 
-def out_of_patience(history: list[Epoch], settings: Training, metric: str | None) -> bool:
-    """Whether the last ``patience`` epochs brought no improvement by more than the tolerance."""
-    if settings.patience is None:
-        return False
-    best, waited = -np.inf, 0
-    for entry in history:
-        score = rank(entry, metric)[0]
-        waited = 0 if score > best + settings.tolerance else waited + 1
-        best = max(best, score)
-    return waited >= settings.patience
+class Waiting:
+    """How long a training has gone without improvement by more than the tolerance."""
+
+    def __init__(self, settings: Training, metric: str | None) -> None:
+        self.settings, self.metric = settings, metric
+        self.reached, self.waited = -math.inf, 0
+
+    def note(self, entry: Epoch) -> None:
+        """Take in a finished epoch."""
+        score = rank(entry, self.metric)[0]
+        self.waited = 0 if score > self.reached + self.settings.tolerance else self.waited + 1
+        self.reached = max(self.reached, score)
+
+    @property
+    def over(self) -> bool:
+        """Whether the patience is used up."""
+        return self.settings.patience is not None and self.waited >= self.settings.patience
