@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from .structures import Intervals, Matrix, pair_cost
+from .search import cheapest_splits, least_memory
+from .structures import Intervals, Matrix, Part, pair_cost
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,14 @@ def _plan(matrices: tuple[Matrix, ...], batch: int, itemsize: int, memory: int |
     _check(matrices)
     count = len(matrices)
     intervals = Intervals.of(matrices, batch, itemsize)
-    steps = tuple(_steps(intervals, _by_table(_cheapest_splits(intervals, memory), count)))
-    left, right = (_total(intervals, order(count)) for order in (_left_first, _right_first))
+    splits = cheapest_splits(intervals, memory)
+    if splits is None:
+        raise OptionError(
+            f"plan: no order keeps every result within {memory:,} bytes; the least that any order needs is "
+            f"{least_memory(intervals):,}. Give more memory, fewer examples at a time, or keep the product factored."
+        )
+    steps = _steps(intervals, list(_by_table(splits, count)))
+    left, right = (sum(_costs(intervals, list(order(count)))) for order in (_left_first, _right_first))
     return Plan(names or tuple(f"A{count - i}" for i in range(count)), steps, left, right, batch)
 
 
@@ -142,33 +149,8 @@ def _check(matrices: Sequence[Matrix]) -> None:
             )
 
 
-def _cheapest_splits(intervals: Intervals, memory: int | None) -> Any:
-    """Return, for every interval (i, j), the last factor of the left part in the cheapest bracketing."""
-    count = intervals.count
-    best = np.zeros((count, count))
-    splits = np.zeros((count, count), dtype=np.int64)
-    for length in range(2, count + 1):
-        first = np.arange(count - length + 1)[:, None]
-        last = first + length - 1
-        middle = first + np.arange(length - 1)[None, :]
-        cost = pair_cost(intervals, first, middle, last) + best[first, middle] + best[middle + 1, last]
-        rows = first[:, 0]
-        choice = cost.argmin(axis=1)
-        splits[rows, last[:, 0]] = middle[rows, choice]
-        value = cost[rows, choice]
-        if memory is not None and length < count:
-            value = np.where(intervals.bytes[rows, last[:, 0]] > memory, np.inf, value)
-        best[rows, last[:, 0]] = value
-    if not np.isfinite(best[0, -1]):
-        least = intervals.smallest_largest()
-        raise OptionError(
-            f"plan: no order keeps every result within {memory:,} bytes; the least that any order needs is {least:,}. "
-            "Give more memory, fewer examples at a time, or keep the product factored."
-        )
-    return splits
-
-
 Order = Iterator[tuple[int, int, int]]
+Brackets = list[tuple[int, int, int]]
 """(first, middle, last): multiply the product of first..middle with that of middle+1..last; parts before wholes."""
 
 
@@ -191,21 +173,30 @@ def _right_first(count: int) -> Order:
     return ((first, first, count - 1) for first in reversed(range(count - 1)))
 
 
-def _steps(intervals: Intervals, order: Order) -> Iterator[Multiplication]:
-    count = intervals.count
-    slots = {(index, index): index for index in range(count)}
-    for first, middle, last in order:
+def _steps(intervals: Intervals, order: Brackets) -> tuple[Multiplication, ...]:
+    slots = {(index, index): index for index in range(intervals.count)}
+    steps = []
+    for (first, middle, last), cost in zip(order, _costs(intervals, order), strict=True):
         slots[first, last] = out = len(slots)
-        yield Multiplication(
-            left=slots[first, middle],
-            right=slots[middle + 1, last],
-            out=out,
-            structure=intervals.structure(first, last),
-            shape=(int(intervals.rows[first]), int(intervals.columns[last])),
-            multiplications=int(pair_cost(intervals, first, middle, last)),
-            bytes=int(intervals.bytes[first, last]),
+        steps.append(
+            Multiplication(
+                left=slots[first, middle],
+                right=slots[middle + 1, last],
+                out=out,
+                structure=intervals.structure(first, last),
+                shape=(int(intervals.rows[first]), int(intervals.columns[last])),
+                multiplications=cost,
+                bytes=int(intervals.bytes[first, last]),
+            )
         )
+    return tuple(steps)
 
 
-def _total(intervals: Intervals, order: Order) -> int:
-    return sum(int(pair_cost(intervals, *bracket)) for bracket in order)
+def _costs(intervals: Intervals, order: Brackets) -> list[int]:
+    """Return the multiplications of every step for the whole batch."""
+    if not order:
+        return []
+    first, middle, last = np.array(order).T
+    left, right = (Part(*(array[where] for array in intervals.part)) for where in ((first, middle), (middle + 1, last)))
+    cost = pair_cost(left, right, intervals.rows[first], intervals.columns[last])
+    return [int(c) for c in cost * np.where(intervals.shared[first, last], 1, intervals.batch)]

@@ -5,7 +5,7 @@ The costs are those of ``operators/products.py``, written for arrays of interval
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,22 +54,33 @@ class Matrix:
         )
 
 
-_SQUARE = ("kind", "base", "rank", "shared", "pull", "densify", "bytes")
+class Part(NamedTuple):
+    """One side of products as the costs see it: arrays of any one shape, one entry a matrix."""
 
-
-@dataclass
-class Intervals:
-    """For every interval (i, j) of the chain, what the product of its factors will be; arrays (K, K)."""
-
-    rows: Any
-    columns: Any
     kind: Any
     base: Any
     rank: Any
-    shared: Any
     pull: Any
     densify: Any
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """For every interval (i, j) of the chain, what the product of its factors will be; arrays (K, K).
+
+    Attributes:
+        rows, columns: of the factors, (K,).
+        shared: whether one matrix serves all examples.
+        bytes: memory of the product; 0 for a factor that is there already, whatever its structure.
+        part: structure and costs.
+        batch: number of examples.
+    """
+
+    rows: Any
+    columns: Any
+    shared: Any
     bytes: Any
+    part: Part
     batch: int
 
     @property
@@ -79,102 +90,77 @@ class Intervals:
 
     @staticmethod
     def of(matrices: Sequence[Matrix], batch: int, itemsize: int) -> "Intervals":
-        """Extend every interval by one factor at a time, from the left."""
-        rows, columns, kinds, bases, ranks, shared, pull, densify = (
+        """Describe the products of all intervals, from maxima and sums over their factors."""
+        rows, columns, kinds, bases, ranks, shared, pulls, densifies = (
             np.array([getattr(matrix, name) for matrix in matrices])
             for name in ("rows", "columns", "kind", "base", "rank", "shared", "pull", "densify")
         )
-        count = len(matrices)
-        square = {name: np.zeros((count, count), dtype=np.int64) for name in _SQUARE}
-        whole = Intervals(rows=rows, columns=columns, batch=batch, **square)
-        for j in range(count):
-            old, i = j - 1, np.arange(j)
-            kind = np.append(_product_kind(whole.kind[i, old], kinds[j]), kinds[j])
-            whole.kind[: j + 1, j] = kind
-            whole.base[: j + 1, j] = np.append(np.maximum(whole.base[i, old], bases[j]), bases[j])
-            whole.rank[: j + 1, j] = np.append(whole.rank[i, old] + ranks[j], ranks[j])
-            whole.shared[: j + 1, j] = np.append(whole.shared[i, old] & shared[j], shared[j])
-            single = (
-                np.where(kinds[j] == IDENTITY, whole.pull[i, old], pull[j]),
-                np.where(kinds[j] == IDENTITY, whole.densify[i, old], densify[j]),
-            )
-            whole.pull[: j + 1, j] = np.append(single[0], pull[j])
-            whole.densify[: j + 1, j] = np.append(single[1], densify[j])
-        whole._finish(itemsize)
-        return whole
-
-    def _finish(self, itemsize: int) -> None:
-        """Fill in costs that follow from kind and size, and the bytes."""
-        m, n = self.rows[:, None], self.columns[None, :]
-        base_pull = np.where(self.base == IDENTITY, 0, n)
-        low = self.kind == LOW_RANK
-        self.rank = np.where(low, self.rank, 0)
-        known = self.kind != OTHER
-        pull = np.select(
-            [self.kind == IDENTITY, self.kind <= DIAGONAL, low], [0, n, base_pull + 2 * self.rank * m], m * n
-        )
-        self.pull = np.where(known, pull, self.pull)
-        self.densify = np.where(known, np.where(low, self.rank * m * n, 0), self.densify)
-        numbers = np.select(
-            [self.kind == IDENTITY, self.kind == SCALED, self.kind == DIAGONAL, low, self.kind == DENSE],
-            [0, 1, n, n + 2 * self.rank * m, m * n],
-            0,
-        )
-        self.bytes = numbers * itemsize * np.where(self.shared, 1, self.batch)
+        kind = _kinds(kinds)
+        everywhere = _sums(~shared) == 0
+        rank = np.where(kind == LOW_RANK, _sums(ranks), 0)
+        part = _part(kind, _maxima(bases), rank, _sums(pulls), _sums(densifies), rows[:, None], columns[None, :])
+        size = _numbers(kind, rank, rows[:, None], columns[None, :]) * itemsize * np.where(everywhere, 1, batch)
+        return Intervals(rows, columns, everywhere, size, part, batch)
 
     def structure(self, first: int, last: int) -> str:
         """Return the structure of the product of the factors first..last."""
-        return NAMES[int(self.kind[first, last])]
-
-    def smallest_largest(self) -> int:
-        """Return the least bytes that the largest result on the way must take, whatever the order."""
-        count = self.count
-        least = np.zeros((count, count))
-        for length in range(3, count + 1):
-            for first in range(count - length + 1):
-                last = first + length - 1
-                options = [max(self._held(first, k, least), self._held(k + 1, last, least)) for k in range(first, last)]
-                least[first, last] = min(options)
-        return int(least[0, -1])
-
-    def _held(self, first: int, last: int, least: Any) -> int:
-        return 0 if first == last else max(int(self.bytes[first, last]), int(least[first, last]))
+        return NAMES[int(self.part.kind[first, last])]
 
 
-def _product_kind(left: Any, right: Any) -> Any:
-    """Return the kind of a product: identities vanish, diagonals and low ranks stay, the rest is dense."""
-    both = np.maximum(left, right)
-    kept = np.where(both <= LOW_RANK, both, DENSE)
-    return np.where(left == IDENTITY, right, np.where(right == IDENTITY, left, kept))
+def _maxima(values: Any) -> Any:
+    """Return the largest of values[i..j] at (i, j)."""
+    return np.maximum.accumulate(np.triu(np.broadcast_to(values, (len(values), len(values)))), axis=1)
 
 
-def pair_cost(of: Intervals, first: Any, middle: Any, last: Any) -> Any:
-    """Return the multiplications of (first..middle) times (middle+1..last), for the whole batch."""
-    left, right = (first, middle), (middle + 1, last)
-    a, b = of.kind[left], of.kind[right]
-    m, n = of.rows[first], of.columns[last]
-    by_rows = of.densify[left] + m * of.pull[right]
-    by_columns = of.densify[right] + n * of.pull[left]
-    cost = np.where(b == DENSE, by_columns, by_rows)
-    for condition, value in _kept_structure(of, left, right, a, b, n):
-        cost = np.where(condition, value, cost)
-    return cost * np.where(of.shared[left] & of.shared[right], 1, of.batch)
+def _sums(values: Any) -> Any:
+    """Return the sum of values[i..j] at (i, j)."""
+    total = np.concatenate([[0], np.cumsum(values)])
+    return total[None, 1:] - total[:-1, None]
 
 
-def _kept_structure(of: Intervals, left: Any, right: Any, a: Any, b: Any, n: Any) -> list[tuple[Any, Any]]:
-    """Return (condition, cost) for the products that keep a structure, the last that holds wins."""
-    bases = _scale_cost(of.base[left], of.base[right], n)
+def _kinds(kinds: Any) -> Any:
+    """Return the kinds of all products: identities vanish, diagonals and low ranks stay, the rest is dense."""
+    largest = _maxima(kinds)
+    return np.where((largest > LOW_RANK) & (_sums(kinds != IDENTITY) > 1), DENSE, largest)
+
+
+def _part(kind: Any, base: Any, rank: Any, pull: Any, densify: Any, m: Any, n: Any) -> Part:
+    """Replace the costs by what kind and size say; only "other" ones, which are single factors, keep their own."""
+    low = kind == LOW_RANK
+    base_pull = np.where(base == IDENTITY, 0, n)
+    known = np.select([kind == IDENTITY, kind <= DIAGONAL, low], [0, n + 0 * m, base_pull + 2 * rank * m], m * n)
+    other = kind == OTHER
+    # Costs are compared as floating-point numbers, exact up to 2^53, so that no chain is too large.
+    return Part(
+        kind.astype(np.int8),
+        base.astype(np.int8),
+        rank.astype(np.float64),
+        np.where(other, pull, known).astype(np.float64),
+        np.where(other, densify, np.where(low, rank * m * n, 0)).astype(np.float64),
+    )
+
+
+def _numbers(kind: Any, rank: Any, m: Any, n: Any) -> Any:
+    """Return how many numbers a product of each kind holds for one example."""
+    kinds = [kind == k for k in (IDENTITY, SCALED, DIAGONAL, LOW_RANK, DENSE)]
+    return np.select(kinds, [0, 1, n + 0 * m, n + 2 * rank * m, m * n], 0)
+
+
+def pair_cost(left: Part, right: Part, m: Any, n: Any) -> Any:
+    """Return the multiplications of left times right, m x n, for one example."""
+    cost = np.where(right.kind == DENSE, right.densify + n * left.pull, left.densify + m * right.pull)
+    kept = (left.kind <= LOW_RANK) & (right.kind <= LOW_RANK)
+    if kept.any():
+        cost = np.where(kept, _kept_cost(left, right, n), cost)
+    return np.where((left.kind == IDENTITY) | (right.kind == IDENTITY), 0, cost)
+
+
+def _kept_cost(left: Part, right: Part, n: Any) -> Any:
+    """Return the cost of a product of identity, scaled identity, diagonal or low-rank updates of these."""
+    both_scaled = (left.base == SCALED) & (right.base == SCALED)
+    trivial = (left.base == IDENTITY) | (right.base == IDENTITY)
+    bases = np.where(trivial, 0, np.where(both_scaled, 1, n))
+    if not (left.rank.any() or right.rank.any()):
+        return bases
     # [B W + U (V^T W), U] costs a push of W's columns, and C^T V a pull of V's columns through the other base.
-    moved = of.rank[right] * of.pull[left] + of.rank[left] * np.where(of.base[right] == IDENTITY, 0, n)
-    low = (np.maximum(a, b) == LOW_RANK) & (np.minimum(a, b) >= SCALED)
-    return [
-        (np.maximum(a, b) <= DIAGONAL, _scale_cost(a, b, n)),
-        (low, bases + moved),
-        ((a == IDENTITY) | (b == IDENTITY), 0),
-    ]
-
-
-def _scale_cost(a: Any, b: Any, n: Any) -> Any:
-    """Return the cost of a product of identity, scaled identity and diagonal."""
-    trivial = (a == IDENTITY) | (b == IDENTITY)
-    return np.where(trivial, 0, np.where((a == SCALED) & (b == SCALED), 1, n))
+    return bases + right.rank * left.pull + left.rank * np.where(right.base == IDENTITY, 0, n)
