@@ -1,6 +1,7 @@
 """The command line as a process: pipelines, exit codes, signals, full disks."""
 
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -94,6 +95,40 @@ def test_a_killed_training_leaves_the_old_model_and_nothing_half_written(process
     code, _, _ = finished(process([*LONG[:3], "0", *LONG[4:]]))
     assert code == 0
     assert Model.load(tmp_path / "m.bp").about["history"] == []
+
+
+def test_ctrl_c_leaves_the_model_of_a_finished_training_alone(process: Start, tmp_path: Path) -> None:
+    assert finished(process([*LONG[:3], "1", *LONG[4:], "-q"]))[0] == 0
+    before = (tmp_path / "m.bp").read_bytes()
+    running = process(LONG)
+    wait_for((tmp_path / "m.bp.checkpoint").exists, running)
+    running.send_signal(signal.SIGINT)
+    code, out, _ = finished(running)
+    assert code == 130
+    assert out.splitlines()[-1] == "model m.bp left as it was"
+    assert (tmp_path / "m.bp").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_training_killed_again_and_again_reaches_the_same_file(process: Start, tmp_path: Path) -> None:
+    arguments = ["train", "digits", "--epochs", "60", "-q", "--dropout", "0.1"]
+    assert finished(process([*arguments, "-o", "whole.bp"]))[0] == 0
+    draw, kills = random.Random(0), 0
+    while kills < 20:
+        running = process([*arguments, "-o", "killed.bp", "--resume"])
+        try:
+            running.communicate(timeout=draw.uniform(0.5, 1.5))
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.communicate()
+            kills += 1
+        else:
+            break
+        if (tmp_path / "killed.bp").exists():
+            Model.load(tmp_path / "killed.bp")
+    assert kills
+    assert finished(process([*arguments, "-o", "killed.bp", "--resume"]))[0] == 0
+    assert (tmp_path / "killed.bp").read_bytes() == (tmp_path / "whole.bp").read_bytes()
 
 
 def test_a_reader_that_leaves_early_is_no_error(process: Start, model: Path, tmp_path: Path) -> None:

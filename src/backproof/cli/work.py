@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..data import Dataset, Preparation, Split, load, split
-from ..errors import OptionError
+from ..errors import ModelFileError, OptionError
 from ..losses import Loss
 from ..model import Model
 from ..network import Network
@@ -65,13 +65,14 @@ class Outcome:
         fitted: the training's result.
         score: on the test part; None without one.
         path: of the model file.
-        code: the exit code.
+        saved: whether it was written; an interrupted training leaves the model of a finished one alone.
     """
 
     model: Model
     fitted: Fitted
     score: Score | None
     path: Path
+    saved: bool = True
 
     @property
     def code(self) -> int:
@@ -81,12 +82,13 @@ class Outcome:
     def data(self) -> dict[str, Any]:
         """Return the result as plain data, for JSON."""
         test = None if self.score is None else self.score.brief()
-        return {"model": str(self.path), "stopped": self.fitted.stopped, "test": test, **self.model.about}
+        path = str(self.path) if self.saved else None
+        return {"model": path, "test": test, **self.model.about}
 
     def text(self) -> str:
         """Return the result in two lines."""
         judged = "no test part" if self.score is None else f"test {self.score.line()}"
-        return f"{judged}\nmodel {self.path}"
+        return f"{judged}\nmodel {self.path}{'' if self.saved else ' left as it was'}"
 
 
 def work(request: Request) -> Outcome:
@@ -121,9 +123,11 @@ def work(request: Request) -> Outcome:
     judged = None if parts.test is None else score(Predictor(model, preparation), parts.test)
     if judged is not None:
         about["test_score"] = judged.brief()
-    model.save(request.output)
+    saved = fitted.stopped != "interrupted" or not _is_finished(request.output)
+    if saved:
+        model.save(request.output)
     _finish(request, fitted)
-    return Outcome(model, fitted, judged, request.output)
+    return Outcome(model, fitted, judged, request.output, saved)
 
 
 def _network(request: Request, data: Dataset, loss: Loss) -> Network:
@@ -162,6 +166,9 @@ def _announce(request: Request, data: Dataset, parts: Split, preparation: Prepar
     counts = {"training": parts.train, "validation": parts.validation, "test": parts.test}
     shown = ", ".join(f"{len(part):,} {name}" for name, part in counts.items() if part is not None)
     came = " (the test part came with the data)" if data.test is not None else ""
+    if request.resume != request.checkpoint_path.exists():
+        note = "not there, so the training starts anew" if request.resume else "replaced; --resume would go on from it"
+        say(f"note: the checkpoint {request.checkpoint_path} is {note}")
     say(f"data {data.name}: {data.task}, examples of shape {' x '.join(map(str, data.example_shape))}")
     say(f"split: {shown}{came}; seed {request.seed}")
     for note in preparation.notes:
@@ -206,9 +213,18 @@ def _about(request: Request, settings: Training, data: Dataset, parts: Split, fi
         "seed": request.seed,
         "split": {name: 0 if part is None else len(part) for name, part in counts.items()},
         "training": settings.describe(),
+        "stopped": fitted.stopped,
         "best_epoch": fitted.best_epoch,
         "history": epochs,
     }
+
+
+def _is_finished(path: Path) -> bool:
+    """Whether something stands at ``path`` that is not the model of an interrupted training."""
+    try:
+        return Model.load(path).about.get("stopped") != "interrupted"
+    except ModelFileError:
+        return path.exists()
 
 
 def _finish(request: Request, fitted: Fitted) -> None:
