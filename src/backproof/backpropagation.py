@@ -207,7 +207,7 @@ class _Blocks:
             self.blocks[name] += B.pull_sum(delta)
         else:
             self.seen.add(name)
-            self.blocks[name] = B.pull_sum(delta, self.blocks.get(name))
+            self.blocks[name] = B._pull_sum_into(delta, self.blocks.get(name))
 
     def gradient(self) -> Parameters:
         """Return the gradient as parameters."""

@@ -98,7 +98,8 @@ class Closed(Linearization):
             self._count(tally, delta, input_too, place)
         for name, B in self._B.items():
             visit(place + name, B, delta)
-        return self._A.pull(delta) if input_too else None
+        # A layer's own factors fit its own delta, so the operators' checks are not repeated here.
+        return self._A._pull(delta) if input_too else None
 
     def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
         """Push the tangents of input and parameters through A and B, and add."""
@@ -161,6 +162,10 @@ class Layer(ABC):
     def initialize(self, generator: "np.random.Generator") -> dict[str, Any]:
         """Return starting values for the parameters as NumPy float64 arrays."""
         return {}
+
+    def kinks(self, x: Array) -> Array | None:
+        """Return which entries of x lie exactly where the layer has no derivative; None if it has one everywhere."""
+        return None
 
     def training(self, step: int, place: tuple[int, ...] = ()) -> "Layer":
         """Return the layer as it acts in one training step; only layers that draw random numbers differ."""

@@ -89,11 +89,15 @@ class Operator(ABC):
         self._check(u, self.shape[0], "pull_sum", "rows")
         if u.ndim != 2:
             raise ShapeError(f"{self!r}.pull_sum: got shape {tuple(u.shape)}, expected (batch, {self.shape[0]}).")
+        return self._pull_sum_into(u, out)
+
+    def _pull_sum_into(self, u: Array, out: Array | None) -> Array:
+        """Return the summed rows, always in ``out`` if it is given."""
         result = self._pull_sum(u, out)
-        if out is not None and result is not out:
-            out[...] = result
-            return out
-        return result
+        if out is None or result is out:
+            return result
+        out[...] = result
+        return out
 
     def _pull_sum(self, u: Array, out: Array | None) -> Array:
         """Return the summed rows, in ``out`` where that saves a copy."""
