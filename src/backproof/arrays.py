@@ -49,7 +49,7 @@ def in_library_of(like: Array, x: Array) -> Array:
         return x
     if is_numpy(like):
         return to_numpy(x)
-    return namespace(like).asarray(to_numpy(x), device=like.device)
+    return namespace(like).asarray(to_numpy(x), device=getattr(like, "device", None))
 
 
 def is_numpy(x: Array) -> bool:

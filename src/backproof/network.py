@@ -177,7 +177,7 @@ class Network:
             self.output_shape(tuple(shape))
         if theta.layout is not self.layout and theta.layout.shapes != self.layout.shapes:
             raise ShapeError(_layout_difference(self.layout.shapes, theta.layout.shapes))
-        if x.dtype != theta.vector.dtype or type(x) is not type(theta.vector):
+        if type(x) is not type(theta.vector) or x.dtype != theta.vector.dtype:
             _check_mixed(theta.vector, x)
         require_floating(x, "Network: input")
 

@@ -62,7 +62,7 @@ class CrossEntropy(Loss):
             raise ShapeError(f"CrossEntropy: {y.shape[0]} class indices came for {batch} outputs, expected one each.")
         refuse_targets("CrossEntropy", y, (y < 0) | (y >= n), f"0 to {n - 1} for {n} outputs")
         if not is_numpy(z):
-            return xp.astype(y[:, None] == xp.arange(n, dtype=y.dtype, device=z.device), z.dtype)
+            return xp.astype(y[:, None] == xp.arange(n, dtype=y.dtype, device=getattr(z, "device", None)), z.dtype)
         one_hot = np.zeros((batch, n), z.dtype)
         one_hot[np.arange(batch), y] = 1
         return one_hot
