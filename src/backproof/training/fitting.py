@@ -47,8 +47,8 @@ def fit(
 ) -> Fitted:
     r"""Train a network by mini-batches, from ``theta``, which is left as it is.
 
-    Equal arguments give equal bits on one machine, also when the training is cut off and resumed. Ctrl-C ends
-    it after the present step; what is learned until then is returned.
+    Equal arguments give equal bits on one machine, also when cut off and resumed. Ctrl-C ends the training after
+    the present step and returns what is learned; a second one raises KeyboardInterrupt.
 
     Shapes:
         x: (n, \*any), a batch of it after ``prepare`` (batch, \*input_shape)
@@ -56,27 +56,21 @@ def fit(
         weights: (n,)
 
     Args:
-        net: the network.
-        theta: where to start, NumPy parameters.
+        net, theta: the network, and where to start: NumPy parameters.
         x, y: array-likes with a length that take an array of integers as index; they may be larger than memory.
-        loss: a loss, as in ``CrossEntropy()``.
-        settings: how to train; ``Training()`` if None.
+        loss, settings: what to make small, and how; ``Training()`` if None.
         weights: of the examples; their mean is one unit, so equal weights change nothing.
-        validation: inputs and targets that are evaluated after every epoch.
+        validation, metric: inputs and targets evaluated after every epoch, and by what in ``METRICS``.
         prepare, prepare_target: applied to every batch of x and of y.
-        metric: a name in ``METRICS``, measured on the validation examples.
         checkpoint: a file that holds the state, replaced as a whole.
-        checkpoint_every: epochs between two checkpoints.
-        checkpoint_seconds: seconds after which one is written within an epoch.
+        checkpoint_every, checkpoint_seconds: it is written after so many epochs, and seconds within one.
         resume: go on from the checkpoint if the file is there, else start.
         progress: a display on standard error, none, or a function that receives events as dictionaries.
 
     Raises:
-        DataError, ShapeError: data, targets, weights and network do not fit.
-        OptionError: an option is impossible.
+        DataError, ShapeError, OptionError: data, weights, network or options do not fit.
         NonFiniteError: NaN or infinity arises; the message names step, epoch and layer.
         ModelFileError: the checkpoint cannot be written or read, or is of another training.
-        KeyboardInterrupt: Ctrl-C came twice.
     """
     settings = Training() if settings is None else settings
     examples = Examples(x, y, weights, prepare, prepare_target)
@@ -87,14 +81,17 @@ def fit(
     if checkpoint is not None:
         identity = identity_of(net, state, examples, held_out, loss, settings, metric)
         file = Checkpoint(checkpoint, checkpoint_every, checkpoint_seconds, identity)
-        if resume:
-            file.load(state)
-    elif resume:
-        raise OptionError("fit: resume=True without a checkpoint, expected checkpoint=PATH.")
+    if resume:
+        _resume(file, state)
     display = display_for(progress, settings.epochs, len(examples), held_out is not None, metric)
     run = Run(net, examples, held_out, loss, settings, metric, file, display)
-    stopped = run.complete(state)
-    return _fitted(state, stopped)
+    return _fitted(state, run.complete(state))
+
+
+def _resume(file: Checkpoint | None, state: State) -> None:
+    if file is None:
+        raise OptionError("fit: resume=True without a checkpoint, expected checkpoint=PATH.")
+    file.load(state)
 
 
 def _validation(pair: Any, prepare: Prepare | None, prepare_target: Prepare | None) -> Examples | None:
