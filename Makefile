@@ -7,6 +7,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # One thread a library: tests run in parallel processes, and two thread pools in one process fight.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+# scikit-learn checks estimators with other array libraries only if SciPy was told of them before its import.
+CHECKS := SCIPY_ARRAY_API=1
 
 .PHONY: help run test lint bench reference clean
 
@@ -37,7 +39,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 test: lint
-	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal
+	$(ONE_THREAD) $(CHECKS) $(BIN)/python -m pytest -n auto --dist worksteal
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = ("data", "errors", "layers", "losses", "operators", "training")
+_ESTIMATORS = ("BackproofClassifier", "BackproofRegressor")
 _HOMES = ("layers", "losses", "parameters", "network", "chain", "backpropagation", "model", "summaries")
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
+    if name in _ESTIMATORS:
+        return getattr(importlib.import_module(".training", __name__), name)
     for home in () if name.startswith("_") else _HOMES:
         value = getattr(importlib.import_module(f".{home}", __name__), name, None)
         if value is not None and not isinstance(value, ModuleType):
@@ -36,7 +39,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    names = {"__version__", *_MODULES}
+    names = {"__version__", *_MODULES, *_ESTIMATORS}
     for home in _HOMES:
         module = importlib.import_module(f".{home}", __name__)
         public = getattr(module, "__all__", vars(module))

@@ -1,5 +1,7 @@
 """Training: optimisers, schedules, metrics, and the loop that fits a network to data."""
 
+from typing import TYPE_CHECKING, Any
+
 from .evaluation import evaluate
 from .examples import Examples
 from .fitting import fit
@@ -9,6 +11,9 @@ from .optimizers import OPTIMIZERS, SGD, Adam, AdamW, Momentum, Nesterov, Optimi
 from .schedules import SCHEDULES, Constant, Cosine, Schedule, Step, WarmUp
 from .settings import Training, optimizer_from, schedule_from
 
+if TYPE_CHECKING:
+    from .estimators import BackproofClassifier, BackproofRegressor
+
 __all__ = [
     "METRICS",
     "OPTIMIZERS",
@@ -16,6 +21,8 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "BackproofClassifier",
+    "BackproofRegressor",
     "Constant",
     "Cosine",
     "Epoch",
@@ -35,3 +42,12 @@ __all__ = [
     "optimizer_from",
     "schedule_from",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("BackproofClassifier", "BackproofRegressor"):
+        raise AttributeError(f"module 'backproof.training' has no attribute {name!r}")
+    # scikit-learn takes half a second to import, and only the estimators need it.
+    from . import estimators
+
+    return getattr(estimators, name)
