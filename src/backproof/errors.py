@@ -42,6 +42,10 @@ class MissingExtraError(BackproofError, ImportError):
     """A feature needs a package that is not installed; the message has the install line."""
 
 
+class KinkWarning(UserWarning):
+    """A derivative was asked for at a point where a layer has none; PyTorch's choice was taken."""
+
+
 def missing_extra(feature: str, extra: str) -> MissingExtraError:
     """Return the error for a feature whose optional packages are absent."""
     return MissingExtraError(f"{feature} needs packages that are not installed: pip install 'backproof[{extra}]'")

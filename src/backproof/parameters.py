@@ -37,6 +37,17 @@ class Layout:
     size: int = 0
     """P, the number of parameters."""
 
+    def chosen(self, name: str) -> list[str]:
+        """Return the parameter of this name, or those of the layer of this name (``"0"``), in order.
+
+        Raises:
+            OptionError: neither exists; the message has the nearest name.
+        """
+        found = [n for n in self.shapes if n == name or n.startswith(f"{name}.")]
+        if not found:
+            raise unknown_name("parameter or layer", name, self.shapes)
+        return found
+
 
 class Parameters(Mapping[str, Array]):
     """A point in parameter space: ``vector`` in R^P, and a view into it for every name.

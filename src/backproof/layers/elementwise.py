@@ -74,6 +74,10 @@ class ReLU(Elementwise):
         """Return max(x, 0)."""
         return positive_part(x)
 
+    def kinks(self, x: Array) -> Array:
+        """Return where x is 0."""
+        return x == 0
+
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 where x > 0, else 0."""
         return indicator(x > 0, x)
@@ -88,6 +92,10 @@ class LeakyReLU(Elementwise):
     def function(self, x: Array) -> Array:
         """Return x or slope * x."""
         return choose(x > 0, x, self.slope * x)
+
+    def kinks(self, x: Array) -> Array:
+        """Return where x is 0."""
+        return x == 0
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 or the slope."""
@@ -104,6 +112,10 @@ class ELU(Elementwise):
         """Return x or alpha (exp(x) - 1)."""
         return choose(x > 0, x, self.alpha * namespace(x).expm1(negative_part(x)))
 
+    def kinks(self, x: Array) -> Array | None:
+        """Return where x is 0; with alpha = 1 there is a derivative there too."""
+        return None if self.alpha == 1 else x == 0
+
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 or alpha exp(x)."""
         return choose(x > 0, 1.0, self.alpha * namespace(x).exp(negative_part(x)), x)
@@ -115,6 +127,10 @@ class SELU(Elementwise):
     def function(self, x: Array) -> Array:
         """Return scale x or scale alpha (exp(x) - 1)."""
         return _SELU_SCALE * choose(x > 0, x, _SELU_ALPHA * namespace(x).expm1(negative_part(x)))
+
+    def kinks(self, x: Array) -> Array:
+        """Return where x is 0."""
+        return x == 0
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return scale or scale alpha exp(x)."""

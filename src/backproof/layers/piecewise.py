@@ -28,6 +28,10 @@ class Hardtanh(Elementwise):
         """Return x clipped to [low, high]."""
         return choose(x < self.low, self.low, choose(x > self.high, self.high, x, x), x)
 
+    def kinks(self, x: Array) -> Array:
+        """Return where x is low or high."""
+        return (x == self.low) | (x == self.high)
+
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 strictly between low and high, else 0."""
         return indicator((x > self.low) & (x < self.high), x)
@@ -39,6 +43,10 @@ class ReLU6(Elementwise):
     def function(self, x: Array) -> Array:
         """Return x clipped to [0, 6]."""
         return choose(x < 0, 0.0, choose(x > 6, 6.0, x, x), x)
+
+    def kinks(self, x: Array) -> Array:
+        """Return where x is 0 or 6."""
+        return (x == 0) | (x == 6)
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 strictly between 0 and 6, else 0."""
@@ -52,6 +60,10 @@ class Hardsigmoid(Elementwise):
         """Return x/6 + 1/2 clipped to [0, 1]."""
         return choose(x <= -3, 0.0, choose(x >= 3, 1.0, (x + 3) / 6, x), x)
 
+    def kinks(self, x: Array) -> Array:
+        """Return where x is -3 or 3."""
+        return (x == -3) | (x == 3)
+
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1/6 strictly between -3 and 3, else 0."""
         return indicator((x > -3) & (x < 3), x) / 6
@@ -63,6 +75,10 @@ class Hardswish(Elementwise):
     def function(self, x: Array) -> Array:
         """Return 0 below -3, x above 3, and x (x + 3) / 6 between."""
         return choose(x <= -3, 0.0, choose(x >= 3, x, x * ((x + 3) / 6), x), x)
+
+    def kinks(self, x: Array) -> Array:
+        """Return where x is -3 or 3."""
+        return (x == -3) | (x == 3)
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 0 up to -3, 1 from 3 on, and x/3 + 1/2 between."""
@@ -79,6 +95,10 @@ class Softshrink(Elementwise):
         """Return x - width, x + width, or 0 between."""
         return choose(magnitude(x) <= self.width, 0.0, choose(x > 0, x - self.width, x + self.width), x)
 
+    def kinks(self, x: Array) -> Array:
+        """Return where |x| is the width."""
+        return magnitude(x) == self.width
+
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 outside [-width, width], else 0."""
         return indicator(magnitude(x) > self.width, x)
@@ -93,6 +113,10 @@ class Hardshrink(Elementwise):
     def function(self, x: Array) -> Array:
         """Return x outside [-width, width], else 0."""
         return choose(magnitude(x) <= self.width, 0.0, x, x)
+
+    def kinks(self, x: Array) -> Array:
+        """Return where |x| is the width."""
+        return magnitude(x) == self.width
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 outside [-width, width], else 0."""
@@ -109,6 +133,10 @@ class Threshold(Elementwise):
     def function(self, x: Array) -> Array:
         """Return x above the threshold, else the replacement."""
         return choose(x <= self.threshold, self.replacement, x, x)
+
+    def kinks(self, x: Array) -> Array:
+        """Return where x is the threshold."""
+        return x == self.threshold
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 above the threshold, else 0."""

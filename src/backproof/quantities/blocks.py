@@ -17,13 +17,11 @@ from functools import singledispatch
 from typing import Any
 
 from ..arrays import Array, namespace
-from ..errors import CoupledBatchError
 from ..layers import Linearization
-from ..network import Network
 from ..operators import Dense, Diagonal, Identity, Kronecker, Operator
 from ..parameters import Parameters
 
-__all__ = ["Block", "gram", "parameter_blocks", "pull_sums", "require_uncoupled"]
+__all__ = ["Block", "gram", "parameter_blocks", "pull_sums"]
 
 
 @dataclass(frozen=True)
@@ -92,23 +90,6 @@ def pull_sums(theta: Parameters, steps: Linearization, delta: Array, input_too: 
     return (namespace(theta.vector).concat(pieces) if pieces else theta.vector), back
 
 
-def require_uncoupled(net: Network, what: str) -> None:
-    """Raise CoupledBatchError if a layer lets the examples of a batch depend on one another."""
-    for index, layer in enumerate(net):
-        if layer.coupled:
-            raise CoupledBatchError(
-                f"{what}: layer {index}, {layer.label} couples the examples of a batch, so no example has a Jacobian "
-                "of its own; expected layers that act on each example alone."
-            )
-
-
-def inner_products(first: Array, second: Array) -> Array:
-    """Return (batch, k, batch', k') from rows (batch, k, p) and (batch', k', p), by one matrix product."""
-    xp, p = namespace(first), first.shape[2]
-    flat = xp.reshape(first, (-1, p)) @ xp.reshape(second, (-1, p)).mT
-    return xp.reshape(flat, (*first.shape[:2], *second.shape[:2]))
-
-
 # -- squared norms of r B ------------------------------------------------------------------------------------
 
 
@@ -164,23 +145,61 @@ def _(B: Kronecker, rows: Array) -> Array:
 # -- inner products ------------------------------------------------------------------------------------------
 
 
-def gram(first: Mapping[str, Block], second: Mapping[str, Block]) -> Array:
-    """Return the inner products of all rows of R J with all of R' J', (batch, k, batch', k').
+def gram(first: Mapping[str, Block], second: Mapping[str, Block], kind: str = "full") -> Array:
+    """Return inner products of rows of R J with rows of R' J', over all parameters.
 
     Weight and bias of a layer meet the same rows r, so theirs are (x . x' + 1) r r'^T: one product for both.
+
+    Shapes:
+        full: (batch, batch', k, k'), every row with every row
+        outputs: (batch, batch', k), every row with its own
+        trace: (batch, batch'), the sum of these
     """
+    multiply, spread, finish = _PAIRINGS[kind]
     scales: dict[tuple[int, int], tuple[Array, Array, Any]] = {}
     pieces = []
     for name, block in first.items():
         scale = _common_scale(block, second[name])
         if scale is None:
-            pieces.append(inner_products(block.dense(), second[name].dense()))
+            pieces.append(multiply(block.dense(), second[name].dense()))
             continue
         rows, others = block.uses[0][1], second[name].uses[0][1]
         key = (id(rows), id(others))
         scales[key] = (rows, others, scales[key][2] + scale if key in scales else scale)
-    pieces += [inner_products(r, s) * _spread(scale) for r, s, scale in scales.values()]
-    return sum(pieces[1:], start=pieces[0])
+    pieces += [multiply(r, s) * (c if isinstance(c, int) else spread(c)) for r, s, c in scales.values()]
+    return finish(sum(pieces[1:], start=pieces[0]))
+
+
+def _every_row(first: Array, second: Array) -> Array:
+    """Return (batch, k, batch', k') from rows (batch, k, p) and (batch', k', p), by one matrix product."""
+    xp, p = namespace(first), first.shape[2]
+    flat = xp.reshape(first, (-1, p)) @ xp.reshape(second, (-1, p)).mT
+    return xp.reshape(flat, (*first.shape[:2], *second.shape[:2]))
+
+
+def _own_row(first: Array, second: Array) -> Array:
+    """Return (k, batch, batch')."""
+    xp = namespace(first)
+    return xp.permute_dims(first, (1, 0, 2)) @ xp.permute_dims(second, (1, 2, 0))
+
+
+def _summed(first: Array, second: Array) -> Array:
+    """Return (batch, batch')."""
+    xp = namespace(first)
+    return xp.reshape(first, (first.shape[0], -1)) @ xp.reshape(second, (second.shape[0], -1)).mT
+
+
+_PAIRINGS: dict[str, tuple[Callable[..., Array], Callable[..., Array], Callable[..., Array]]] = {
+    "full": (
+        _every_row,
+        lambda scale: scale[:, None, :, None],
+        lambda found: namespace(found).permute_dims(found, (0, 2, 1, 3)),
+    ),
+    "outputs": (_own_row, lambda scale: scale, lambda found: namespace(found).permute_dims(found, (1, 2, 0))),
+    "trace": (_summed, lambda scale: scale, lambda found: found),
+}
+"""By kind: the product of rows, how a scale (batch, batch') meets it, and the last turn of the axes."""
+KINDS = tuple(_PAIRINGS)
 
 
 def _common_scale(block: Block, other: Block) -> Any:
@@ -192,10 +211,6 @@ def _common_scale(block: Block, other: Block) -> Any:
         return 1
     x, z = _single_rows(B), _single_rows(C)
     return None if x is None or z is None else x @ z.mT
-
-
-def _spread(scale: Any) -> Any:
-    return scale if isinstance(scale, int) else scale[:, None, :, None]
 
 
 def _single_rows(B: Operator) -> Array | None:

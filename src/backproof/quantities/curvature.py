@@ -11,6 +11,7 @@ The P x P matrix is never formed. k rows travel back through the network once, a
 Kronecker factors follow from what they meet (``blocks.py``).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,12 +19,16 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, flatten, is_numpy, namespace
-from ..errors import OptionError, ShapeError, missing_extra, unknown_name
+from ..errors import OptionError, ShapeError, unknown_name
+from ..layers import Steps
 from ..losses import Loss
 from ..network import Network
 from ..operators import Dense, Identity, Kronecker
 from ..parameters import Parameters
-from .blocks import Block, parameter_blocks, pull_sums, require_uncoupled
+from .blocks import Block, parameter_blocks, pull_sums
+from .lanczos import eigenvalues, linear_operator
+from .memory import itemsize, require_fit
+from .points import KinkWatch, require_uncoupled
 from .transforms import directions
 
 __all__ = ["Curvature", "fisher", "ggn"]
@@ -45,6 +50,7 @@ class Curvature:
         name: what it is, for messages.
         batch: examples taken at a time.
         scale: 1/N for the mean over the data set, 1 for the sum.
+        watch: looks for kinks in the first pass over the data.
     """
 
     name: str
@@ -54,7 +60,8 @@ class Curvature:
     y: Array
     rows: Rows
     scale: float
-    batch: int = 512
+    batch: int
+    watch: KinkWatch
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,40 +76,41 @@ class Curvature:
     # -- products -----------------------------------------------------------------------------------------
 
     def __matmul__(self, v: Any) -> Array:
-        """Return M v, or M V column by column."""
+        """Return M v, or M V column by column, in one pass over the data."""
         vector = v.vector if isinstance(v, Parameters) else v
         if vector.shape[0] != self.shape[0] or vector.ndim not in (1, 2):
             n = self.shape[0]
             raise ShapeError(f"{self.name} @ v: got shape {tuple(vector.shape)}, expected ({n},) or ({n}, k).")
-        if vector.ndim == 2:
-            columns = [self._times(vector[:, j]) for j in range(vector.shape[1])]
-            return namespace(vector).stack(columns, axis=1)
-        return self._times(vector)
+        if vector.ndim == 1:
+            return self._times([vector])[0]
+        columns = [vector[:, j] for j in range(vector.shape[1])]
+        return namespace(vector).stack(self._times(columns), axis=1)
 
-    def _times(self, v: Array) -> Array:
+    def _times(self, columns: list[Array]) -> list[Array]:
         """J^T R^T R J v, batch by batch: forward along v, two small products, backward."""
-        change = directions(self.theta, self.theta.with_vector(v))
-        total = namespace(v).zeros_like(v)
+        changes = [directions(self.theta, self.theta.with_vector(v)) for v in columns]
+        totals = [namespace(v).zeros_like(v) for v in columns]
         for steps, R in self._batches():
-            moved = steps.forward(None, change)
-            if moved is None:
-                continue
-            rows = ((moved[:, None, :] @ R.mT) @ R)[:, 0, :]
-            total += pull_sums(self.theta, steps, rows)[0]
-        return total * self.scale
+            for index, change in enumerate(changes):
+                moved = steps.forward(None, change)
+                if moved is None:
+                    continue
+                rows = ((moved[:, None, :] @ R.mT) @ R)[:, 0, :]
+                totals[index] = totals[index] + pull_sums(self.theta, steps, rows)[0]
+        return [total * self.scale for total in totals]
 
     def scipy(self) -> Any:
-        """Return the matrix as a ``scipy.sparse.linalg.LinearOperator``."""
-        try:
-            from scipy.sparse.linalg import LinearOperator
-        except ImportError as error:
-            raise missing_extra(f"{self.name}.scipy", "scipy") from error
-        dtype = np.asarray(self.theta.vector[:0]).dtype
+        """Return the matrix as a ``scipy.sparse.linalg.LinearOperator``.
+
+        Raises:
+            MissingExtraError: SciPy is not installed.
+        """
+        dtype, xp = np.asarray(self.theta.vector[:0]).dtype, namespace(self.theta.vector)
 
         def times(v: Any) -> Any:
-            return np.asarray(self @ namespace(self.theta.vector).asarray(v.reshape(-1).astype(dtype)))
+            return np.asarray(self @ xp.asarray(np.ascontiguousarray(v, dtype=dtype)))
 
-        return LinearOperator(self.shape, matvec=times, rmatvec=times, dtype=dtype)
+        return linear_operator(f"{self.name}.scipy", self.shape, dtype, times)
 
     # -- parts --------------------------------------------------------------------------------------------
 
@@ -119,13 +127,22 @@ class Curvature:
             float(block.squared_norms().sum()) for blocks in self._blocks() for block in blocks.values()
         )
 
-    def block(self, name: str) -> Array:
+    def block(self, name: str, *, memory: int | None = None) -> Array:
         """Return the diagonal block of one parameter (``"0.weight"``) or of one layer (``"0"``), (p, p).
 
         Raises:
-            OptionError: no parameter or layer has the name.
+            OptionError: no parameter or layer has the name, or the block does not fit into ``memory`` bytes (half of
+                the machine's memory if not given).
         """
-        chosen = self._chosen(name)
+        chosen = self.net.layout.chosen(name)
+        size = sum(math.prod(self.net.layout.shapes[n]) for n in chosen)
+        require_fit(
+            f"{self.name}.block({name!r})",
+            f"{size:,} x {size:,} numbers",
+            size * size * itemsize(self.theta.vector),
+            "use products M @ v, diagonal(), or kfac(), which keeps it as two small factors",
+            memory,
+        )
         total = 0
         for blocks in self._blocks():
             rows = namespace(self.theta.vector).concat([blocks[n].dense() for n in chosen], axis=2)
@@ -154,31 +171,27 @@ class Curvature:
         return {layer: (G * self.scale, A / count) for layer, (G, A) in sums.items()}
 
     def eigenvalues(self, count: int = 6, tolerance: float = 0.0) -> Any:
-        """Return the ``count`` largest eigenvalues, descending, by Lanczos on products."""
-        try:
-            from scipy.sparse.linalg import eigsh
-        except ImportError as error:
-            raise missing_extra(f"{self.name}.eigenvalues", "scipy") from error
-        start = np.random.default_rng(0).standard_normal(self.shape[0])
-        return eigsh(self.scipy(), k=count, which="LA", return_eigenvectors=False, v0=start, tol=tolerance)[::-1]
+        """Return the ``count`` largest eigenvalues, descending, by Lanczos on products.
+
+        Raises:
+            OptionError: ``count`` is not between 1 and P.
+            MissingExtraError: SciPy is not installed.
+        """
+        return eigenvalues(f"{self.name}.eigenvalues", self.scipy(), count, "LA", tolerance)
 
     # -- passes over the data -----------------------------------------------------------------------------
 
-    def _batches(self) -> Iterator[tuple[Any, Array]]:
+    def _batches(self) -> Iterator[tuple[Steps, Array]]:
         for start in range(0, self.x.shape[0], self.batch):
             x, y = (_part(a, start, self.batch, self.theta) for a in (self.x, self.y))
             steps = self.net.linearize(self.theta, x)
+            self.watch.see(self.net, steps, x)
             yield steps, self.rows(flatten(steps.output), y, start)
+        self.watch.warn()
 
     def _blocks(self) -> Iterator[dict[str, Block]]:
         for steps, R in self._batches():
             yield parameter_blocks(steps, R)
-
-    def _chosen(self, name: str) -> list[str]:
-        chosen = [n for n in self.net.layout.shapes if n == name or n.startswith(f"{name}.")]
-        if not chosen:
-            raise unknown_name("parameter or layer", name, self.net.layout.shapes)
-        return chosen
 
 
 def _part(array: Any, start: int, count: int, theta: Parameters) -> Array:
@@ -210,6 +223,9 @@ def ggn(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, batc
 
     Raises:
         CoupledBatchError: a layer couples the examples; the message names it.
+
+    Warns:
+        KinkWarning: an entry lies exactly on a kink of a layer; in the first pass over the data.
 
     Source: MATH, "Quantities made of the same factors".
     """
@@ -271,5 +287,7 @@ def _curvature(
     name: str, net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, rows: Rows, batch: int
 ) -> Curvature:
     require_uncoupled(net, name)
+    if batch < 1:
+        raise OptionError(f"{name}: batch={batch}, expected at least 1.")
     scale = 1.0 / x.shape[0] if loss.reduction == "mean" else 1.0
-    return Curvature(name, net, theta, x, y, rows, scale, batch)
+    return Curvature(name, net, theta, x, y, rows, scale, batch, KinkWatch(name))

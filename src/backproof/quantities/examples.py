@@ -8,7 +8,9 @@ from ..errors import OptionError
 from ..losses import Loss
 from ..network import Network
 from ..parameters import Layout, Parameters
-from .blocks import Block, parameter_blocks, require_uncoupled
+from .blocks import Block, parameter_blocks
+from .memory import itemsize, require_fit
+from .points import linearized
 
 __all__ = [
     "GradientStatistics", "PerExampleGradients", "clipped_gradient", "gradient_statistics", "per_example_gradients",
@@ -45,7 +47,16 @@ class PerExampleGradients(Mapping[str, Array]):
         return len(self.layout.shapes)
 
     def vector(self) -> Array:
-        """Return all gradients as rows, (batch, P)."""
+        """Return all gradients as rows, (batch, P).
+
+        Raises:
+            OptionError: they do not fit into memory; the message has the size.
+        """
+        size = self.losses.shape[0] * self.layout.size * itemsize(self.losses)
+        require_fit(
+            "PerExampleGradients.vector", "all gradients as rows", size,
+            "use norms(), weighted_sum(weights) or single parameters, which stay factored",
+        )  # fmt: skip
         rows = [self.blocks[name].dense()[:, 0, :] for name in self.layout.shapes]
         return namespace(rows[0]).concat(rows, axis=1)
 
@@ -70,8 +81,7 @@ def per_example_gradients(net: Network, theta: Parameters, x: Array, y: Array, l
     Raises:
         CoupledBatchError: a layer couples the examples; the message names it.
     """
-    require_uncoupled(net, "per_example_gradients")
-    steps = net.linearize(theta, x)
+    steps = linearized("per_example_gradients", net, theta, x)
     own = replace(loss, reduction="sum")
     _, delta = own.value_and_gradient(steps.output, y)
     blocks = parameter_blocks(steps, delta[:, None, :])

@@ -15,16 +15,20 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, is_numpy
-from ..errors import DtypeError, OptionError, ShapeError, missing_extra
+from ..errors import DtypeError, ShapeError
 from ..losses import Loss
 from ..network import Network
 from ..parameters import Parameters
 from .blocks import pull_sums
+from .lanczos import eigenvalues, linear_operator
+from .memory import require_fit
+from .points import KinkWatch
 
 __all__ = ["Hessian", "hessian", "hvp"]
 
 STEP = 1e-20
-DENSE_BYTES = 2**31
+COLUMNS = 32
+"""Columns that are computed in one pass over the data."""
 
 
 def hvp(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, v: Any) -> Array:
@@ -56,6 +60,7 @@ class Hessian:
     Attributes:
         scale: 1/N for the mean over the data set, 1 for the sum.
         batch: examples taken at a time.
+        watch: looks for kinks in the first pass over the data.
     """
 
     net: Network
@@ -64,7 +69,8 @@ class Hessian:
     y: Array
     loss: Loss
     scale: float
-    batch: int = 512
+    batch: int
+    watch: KinkWatch
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -77,84 +83,93 @@ class Hessian:
         return self.theta.vector.dtype
 
     def __matmul__(self, v: Any) -> Array:
-        """Return H v, or H V column by column."""
+        """Return H v, or H V column by column, in one pass over the data."""
         vector = np.asarray(v.vector if isinstance(v, Parameters) else v)
         if vector.shape[:1] != self.shape[:1] or vector.ndim > 2:
             n = self.shape[0]
             raise ShapeError(f"Hessian @ v: got shape {vector.shape}, expected ({n},) or ({n}, k).")
-        if vector.ndim == 1:
-            return self._times(vector).astype(self.dtype)
-        return np.stack([self._times(column) for column in vector.T], axis=1).astype(self.dtype)
+        columns = self._times([vector] if vector.ndim == 1 else list(vector.T))
+        return (columns[0] if vector.ndim == 1 else np.stack(columns, axis=1)).astype(self.dtype)
 
-    def _times(self, v: Any) -> Any:
+    def _times(self, columns: list[Any]) -> list[Any]:
         base = self.theta.vector.astype(np.float64)
         # The step is taken along a unit direction, so that its size is what the analysis assumes.
-        length = float(np.linalg.norm(v)) or 1.0
-        moved = self.theta.with_vector(base + (STEP / length * 1j) * v)
-        total = np.zeros(self.shape[0])
+        lengths = [float(np.linalg.norm(v)) or 1.0 for v in columns]
+        totals = [np.zeros(self.shape[0]) for _ in columns]
         for x, y in self._batches():
-            steps = self.net.linearize(moved, x)
-            _, delta = self.loss.value_and_gradient(steps.output, y)
-            total += pull_sums(moved, steps, delta)[0].imag
-        return total * (self.scale * length / STEP)
+            for v, length, total in zip(columns, lengths, totals, strict=True):
+                moved = self.theta.with_vector(base + (STEP / length * 1j) * v)
+                steps = self.net.linearize(moved, x)
+                self.watch.see(self.net, steps, x)
+                _, delta = self.loss.value_and_gradient(steps.output, y)
+                total += pull_sums(moved, steps, delta)[0].imag
+        self.watch.warn()
+        return [total * (self.scale * length / STEP) for total, length in zip(totals, lengths, strict=True)]
 
     def _batches(self) -> Iterator[tuple[Any, Any]]:
         for start in range(0, self.x.shape[0], self.batch):
             part = slice(start, start + self.batch)
             yield np.asarray(self.x[part]).astype(np.complex128), np.asarray(self.y[part])
 
-    def dense(self) -> Array:
+    def dense(self, *, memory: int | None = None) -> Array:
         """Return the P x P matrix, one product a column.
 
         Raises:
-            OptionError: it would not fit into memory; the message has the size.
+            OptionError: it does not fit into ``memory`` bytes (half of the machine's memory if not given).
         """
-        size = 8 * self.shape[0] ** 2
-        if size > DENSE_BYTES:
-            raise OptionError(
-                f"Hessian.dense: {self.shape[0]:,} parameters give {size / 2**30:.1f} GiB, more than "
-                f"{DENSE_BYTES / 2**30:.0f}; use products, block(name) or eigenvalues()."
-            )
-        return self @ np.eye(self.shape[0])
+        return self._columns("Hessian.dense", slice(0, self.shape[0]), memory)
 
     def diagonal(self) -> Array:
         """Return the exact diagonal, one product an entry."""
-        return np.concatenate([np.diagonal(self.block(name)) for name in self.net.layout.shapes])
+        size = self.shape[0]
+        pieces = [self._part(slice(i, min(i + COLUMNS, size))).diagonal() for i in range(0, size, COLUMNS)]
+        return np.concatenate(pieces)
 
     def trace(self) -> float:
         """Return the exact trace, one product a parameter."""
         return float(self.diagonal().sum())
 
-    def block(self, name: str) -> Array:
-        """Return the diagonal block of one parameter, (p, p), one product a column."""
-        where = self.net.layout.slices[name]
-        columns = []
-        for index in range(where.start, where.stop):
-            unit = np.zeros(self.shape[0])
-            unit[index] = 1.0
-            columns.append((self @ unit)[where])
-        return np.stack(columns, axis=1)
+    def block(self, name: str, *, memory: int | None = None) -> Array:
+        """Return the diagonal block of one parameter or one layer, (p, p), one product a column.
+
+        Raises:
+            OptionError: no parameter or layer has the name, or the block does not fit.
+        """
+        slices = [self.net.layout.slices[n] for n in self.net.layout.chosen(name)]
+        return self._columns(f"Hessian.block({name!r})", slice(slices[0].start, slices[-1].stop), memory)
+
+    def _columns(self, who: str, where: slice, memory: int | None) -> Array:
+        size = where.stop - where.start
+        instead = "use products H @ v, diagonal() or eigenvalues()"
+        require_fit(who, f"{size:,} x {size:,} numbers", 8 * size * size, instead, memory)
+        result = np.empty((size, size), self.dtype)
+        for start in range(where.start, where.stop, COLUMNS):
+            some = slice(start, min(start + COLUMNS, where.stop))
+            result[:, some.start - where.start : some.stop - where.start] = self._part(some, where)
+        return result
+
+    def _part(self, columns: slice, rows: slice | None = None) -> Any:
+        """Return some columns of H, and of them some rows: the same as the columns if not given."""
+        units = np.zeros((self.shape[0], columns.stop - columns.start))
+        units[columns] = np.eye(columns.stop - columns.start)
+        return (self @ units)[columns if rows is None else rows]
 
     def scipy(self) -> Any:
-        """Return the matrix as a ``scipy.sparse.linalg.LinearOperator``."""
-        try:
-            from scipy.sparse.linalg import LinearOperator
-        except ImportError as error:
-            raise missing_extra("Hessian.scipy", "scipy") from error
+        """Return the matrix as a ``scipy.sparse.linalg.LinearOperator``.
 
-        def times(v: Any) -> Any:
-            return self @ v.reshape(-1)
-
-        return LinearOperator(self.shape, matvec=times, rmatvec=times, dtype=np.dtype(self.dtype))
+        Raises:
+            MissingExtraError: SciPy is not installed.
+        """
+        return linear_operator("Hessian.scipy", self.shape, self.dtype, self.__matmul__)
 
     def eigenvalues(self, count: int = 6, which: str = "LA", tolerance: float = 0.0) -> Any:
-        """Return ``count`` eigenvalues by Lanczos, descending: the largest, or with ``which="SA"`` the smallest."""
-        try:
-            from scipy.sparse.linalg import eigsh
-        except ImportError as error:
-            raise missing_extra("Hessian.eigenvalues", "scipy") from error
-        start = np.random.default_rng(0).standard_normal(self.shape[0])
-        return eigsh(self.scipy(), k=count, which=which, return_eigenvectors=False, v0=start, tol=tolerance)[::-1]
+        """Return ``count`` eigenvalues by Lanczos, descending: the largest, or with ``which="SA"`` the smallest.
+
+        Raises:
+            OptionError: ``count`` is not between 1 and P, or an unknown ``which``.
+            MissingExtraError: SciPy is not installed.
+        """
+        return eigenvalues("Hessian.eigenvalues", self.scipy(), count, which, tolerance)
 
 
 def hessian(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, batch: int = 512) -> Hessian:
@@ -166,4 +181,4 @@ def hessian(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, 
     if not is_numpy(theta.vector):
         raise DtypeError("hessian: theta is not a NumPy array, expected one; its complex numbers carry the derivative.")
     scale = 1.0 / x.shape[0] if loss.reduction == "mean" else 1.0
-    return Hessian(net, theta, x, y, replace(loss, reduction="sum"), scale, batch)
+    return Hessian(net, theta, x, y, replace(loss, reduction="sum"), scale, batch, KinkWatch("hessian"))

@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Array, eye, is_numpy, namespace
+from ..arrays import Array, is_numpy, namespace
 from ..chain import Plan, plan
-from ..errors import OptionError, unknown_name
-from ..layers import Steps
+from ..errors import OptionError, ShapeError
 from ..network import Network
-from ..operators import ANY, PRODUCTS, Dense, Operator, Row, multiply, product_of
-from ..operators import Sum as OperatorSum
+from ..operators import ANY, PRODUCTS, Operator, multiply, product_of
 from ..parameters import Parameters
-from .blocks import parameter_blocks, require_uncoupled
+from .memory import budget, itemsize, require_dense, require_fit
+from .parameter_jacobian import ParameterJacobian, parameter_jacobian
+from .points import linearized
 
-__all__ = ["Jacobian", "jacobian"]
+__all__ = ["Jacobian", "dense_jacobian", "jacobian"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,7 +51,7 @@ class Jacobian(Operator):
 
     def planned(self, memory: int | None = None) -> Plan:
         """Return the cheapest order in which no result on the way takes more than ``memory`` bytes."""
-        return plan(self.factors, batch=self.examples, itemsize=_itemsize(self.example), memory=memory)
+        return plan(self.factors, batch=self.examples, itemsize=itemsize(self.example), memory=memory)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -99,7 +99,7 @@ class Jacobian(Operator):
         cut = inner.index(min(inner)) + 1
         sides = (self.factors[:cut], self.factors[cut:])
         left, right = (
-            _execute(plan(side, batch=self.examples, itemsize=_itemsize(self.example)), side) for side in sides
+            _execute(plan(side, batch=self.examples, itemsize=itemsize(self.example)), side) for side in sides
         )
         return left, right
 
@@ -108,27 +108,20 @@ class Jacobian(Operator):
 
         Args:
             like: ignored; the factors hold arrays.
-            memory: bytes that no single result may exceed, the final one included.
+            memory: bytes that no single result may exceed, the final one included; without it, only the final one is
+                held against half of the machine's memory.
             shaped: return (batch, \\*out_shape, \\*in_shape).
 
         Raises:
             OptionError: the result does not fit; the message says what does.
         """
         m, n = self.shape
-        size = self.examples * m * n * _itemsize(self.example)
-        if memory is not None and size > memory:
-            raise OptionError(
-                f"Jacobian.dense: {self.examples} x {m} x {n} numbers take {size:,} bytes, more than {memory:,}; "
-                "use factored(), or take fewer examples at a time."
-            )
+        require_dense(self, self.examples, "factored() keeps it as two thin factors", memory)
         matrix = self.evaluate(memory).dense(self.example)
         xp = namespace(matrix)
-        matrix = xp.broadcast_to(matrix, (self.examples, m, n))
+        if matrix.shape != (self.examples, m, n):
+            matrix = xp.broadcast_to(matrix, (self.examples, m, n))
         return xp.reshape(matrix, (self.examples, *self.out_shape, *self.in_shape)) if shaped else matrix
-
-
-def _itemsize(array: Array) -> int:
-    return int(getattr(array.dtype, "itemsize", 8))
 
 
 def _execute(order: Plan, factors: Sequence[Operator]) -> Operator:
@@ -144,7 +137,7 @@ def _execute(order: Plan, factors: Sequence[Operator]) -> Operator:
     return slots[-1]
 
 
-def jacobian(net: Network, theta: Parameters, x: Array, wrt: Any = "input") -> Any:
+def jacobian(net: Network, theta: Parameters, x: Array, wrt: Any = "input") -> Jacobian | ParameterJacobian:
     r"""Return a Jacobian of the network as a structured operator, one matrix per example.
 
     Math:
@@ -153,23 +146,26 @@ def jacobian(net: Network, theta: Parameters, x: Array, wrt: Any = "input") -> A
         wrt=(i, j):        d x_j / d x_i = A_j ... A_{i+1}
         wrt="parameters":  [G_1 B_1 ... G_L B_L],   G_l = A_L ... A_{l+1}, the blocks kept as Kronecker products
         wrt="0.weight":    the block of one parameter
+        wrt="0":           the blocks of one layer
 
     Shapes:
         x: (batch, \*input_shape)
 
     Returns:
-        ``Jacobian`` between states x_i, x_j; ``Row`` or a block's own structure for parameters.
+        ``Jacobian`` between states x_i, x_j; ``ParameterJacobian`` for parameters.
 
     Raises:
         OptionError: no such layer or parameter.
         CoupledBatchError: a layer couples the examples; the message names it.
 
+    Warns:
+        KinkWarning: an entry lies exactly on a kink of a layer.
+
     Source: MATH, "Quantities made of the same factors".
     """
-    require_uncoupled(net, "jacobian")
-    steps = net.linearize(theta, x)
+    steps = linearized("jacobian", net, theta, x)
     if isinstance(wrt, str) and wrt != "input":
-        return _parameter_jacobian(net, steps, x, wrt)
+        return parameter_jacobian(net, steps, x, wrt)
     first, last = _states(wrt, len(net))
     states = [x, *(step.output for step in steps)]
     return Jacobian(
@@ -183,48 +179,59 @@ def jacobian(net: Network, theta: Parameters, x: Array, wrt: Any = "input") -> A
 
 def _states(wrt: Any, count: int) -> tuple[int, int]:
     """Return (i, j) for d x_j / d x_i."""
-    first, last = (0, count) if wrt == "input" else (wrt, count) if isinstance(wrt, int) else tuple(wrt)
-    if not (0 <= first < last <= count):
+    pair = (0, count) if wrt == "input" else (wrt, count) if isinstance(wrt, int) else wrt
+    fits = isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(i, int) for i in pair)
+    if not (fits and 0 <= pair[0] < pair[1] <= count):
         raise OptionError(
             f"jacobian: wrt={wrt!r}, expected 'input', 'parameters', a parameter's name, a layer i or a pair "
             f"(i, j) with 0 <= i < j <= {count}."
         )
-    return first, last
+    return pair[0], pair[1]
 
 
-def _parameter_jacobian(net: Network, steps: Steps, x: Array, wrt: str) -> Operator:
-    if wrt != "parameters" and wrt not in net.layout.shapes:
-        raise unknown_name("parameter", wrt, [*net.layout.shapes, "input", "parameters"])
-    n, xp = math.prod(steps.output.shape[1:]), namespace(x)
-    rows = xp.broadcast_to(eye(n, x)[None, :, :], (x.shape[0], n, n))
-    blocks: dict[str, Operator] = {}
-    for name, block in parameter_blocks(steps, rows).items():
-        terms = [Dense(delta) @ B for B, delta in block.uses]
-        blocks[name] = terms[0] if len(terms) == 1 else OperatorSum(tuple(terms))
-    return blocks[wrt] if wrt != "parameters" else Row(tuple(blocks[name] for name in net.layout.shapes))
+def dense_jacobian(
+    net: Network, theta: Parameters, x: Array, wrt: Any = "input", *, memory: int | None = None, out: Any = None
+) -> Array:
+    r"""Return the dense Jacobians of many examples, as many at a time as fit.
 
+    Shapes:
+        x: (batch, \*input_shape); a memory map is read chunk by chunk
+        result: (batch, m, n)
 
-def dense_in_chunks(net: Network, theta: Parameters, x: Array, memory: int, wrt: Any = "input", out: Any = None) -> Any:
-    """Return the dense Jacobians of many examples, a few at a time so that no step takes more than ``memory`` bytes.
-
-    ``out`` may be an array (a memory map, say) to write into: (batch, m, n).
+    Args:
+        net: the network.
+        theta: its parameters.
+        x: examples.
+        wrt: as in ``jacobian``.
+        memory: bytes that a chunk's results on the way may take; 1/16 of the machine's memory if not given.
+        out: an array to write into, such as a memory map, for results larger than memory.
 
     Raises:
-        OptionError: not even one example fits.
+        OptionError: not even one example fits, or the result does not fit and there is no ``out``.
+        ShapeError: ``out`` has another shape.
     """
-    one = jacobian(net, theta, x[:1], wrt)
-    per_example = max(math.prod(one.shape) * _itemsize(x), one.plan.largest if isinstance(one, Jacobian) else 0)
-    count = memory // per_example
-    if count < 1:
-        raise OptionError(
-            f"jacobian: one example takes {per_example:,} bytes, expected at most {memory:,}; "
-            "keep it factored: jacobian(...).factored(), or use push and pull."
-        )
+    memory = budget() // 8 if memory is None else memory
+    one = jacobian(net, theta, _rows(x, 0, 1, theta), wrt)
+    shape = (x.shape[0], *one.shape)
+    largest = one.plan.largest if isinstance(one, Jacobian) else 0
+    each = max(math.prod(one.shape) * itemsize(theta.vector), largest)
+    require_fit("dense_jacobian", "one example", each, "jacobian(...) keeps it factored", memory)
     if out is None:
-        if not is_numpy(x):
-            pieces = [jacobian(net, theta, x[i : i + count], wrt).dense() for i in range(0, x.shape[0], count)]
-            return namespace(x).concat(pieces)
-        out = np.empty((x.shape[0], *one.shape), x.dtype)
-    for start in range(0, x.shape[0], count):
-        out[start : start + count] = jacobian(net, theta, x[start : start + count], wrt).dense()
+        size = math.prod(shape) * itemsize(theta.vector)
+        require_fit("dense_jacobian", f"the result {shape}", size, "give out=, a memory map to write into")
+    elif tuple(out.shape) != shape:
+        raise ShapeError(f"dense_jacobian: out has shape {tuple(out.shape)}, expected {shape}.")
+    count = max(1, memory // max(1, each))
+    chunks = (_rows(x, start, count, theta) for start in range(0, x.shape[0], count))
+    pieces = (jacobian(net, theta, chunk, wrt).dense() for chunk in chunks)
+    if out is None and not is_numpy(theta.vector):
+        return namespace(theta.vector).concat(list(pieces))
+    out = np.empty(shape, theta.vector.dtype) if out is None else out
+    for index, piece in enumerate(pieces):
+        out[index * count : (index + 1) * count] = np.asarray(piece) if is_numpy(out) else piece
     return out
+
+
+def _rows(x: Any, start: int, count: int, theta: Parameters) -> Array:
+    rows = x[start : start + count]
+    return np.asarray(rows) if is_numpy(theta.vector) else rows

@@ -10,7 +10,9 @@ from ..errors import OptionError, ShapeError
 from ..network import Network
 from ..operators import Dense
 from ..parameters import Parameters
-from .blocks import parameter_blocks, require_uncoupled
+from .blocks import parameter_blocks
+from .memory import itemsize, require_fit
+from .points import linearized
 
 __all__ = ["AffineMap", "PredictionInterval", "local_affine", "prediction_interval"]
 
@@ -44,10 +46,15 @@ def local_affine(net: Network, theta: Parameters, x: Array) -> AffineMap:
     Raises:
         CoupledBatchError: a layer couples the examples; the message names it.
     """
-    require_uncoupled(net, "local_affine")
-    steps, xp = net.linearize(theta, x), namespace(x)
+    steps, xp = linearized("local_affine", net, theta, x), namespace(x)
     rows = flatten(x)
-    n = rows.shape[1]
+    n, widest = rows.shape[1], max(flatten(step.output).shape[1] for step in steps)
+    require_fit(
+        "local_affine",
+        f"{x.shape[0]:,} x {widest:,} x {n:,} numbers of slopes",
+        x.shape[0] * widest * n * itemsize(x),
+        "take fewer examples at a time, or jacobian(...), which keeps the slope factored",
+    )
     moved = xp.broadcast_to(eye(n, x)[None], (x.shape[0], n, n))
     for step in steps:
         moved = step.A.push(moved)
@@ -99,8 +106,7 @@ def prediction_interval(
         ShapeError: the covariance does not fit.
         CoupledBatchError: a layer couples the examples; the message names it.
     """
-    require_uncoupled(net, "prediction_interval")
-    steps, xp = net.linearize(theta, x), namespace(x)
+    steps, xp = linearized("prediction_interval", net, theta, x), namespace(x)
     if sketch is None:
         variance = _variance(theta, steps, x, covariance)
     else:
@@ -119,6 +125,12 @@ def _variance(theta: Parameters, steps: Any, x: Array, covariance: Any) -> Array
         return (
             sum((block.squared_norms() for block in blocks.values()), start=xp.zeros_like(rows[:, :, 0])) * covariance
         )
+    require_fit(
+        "prediction_interval",
+        f"the parameter Jacobian of {x.shape[0]:,} x {n:,} x {size:,} numbers",
+        x.shape[0] * n * size * itemsize(x),
+        "take fewer examples at a time, or a sketch= with a diagonal covariance",
+    )
     J = xp.concat([blocks[name].dense() for name in theta.layout.shapes], axis=2)
     if callable(covariance):
         flat = xp.reshape(J, (-1, size))

@@ -1,18 +1,19 @@
 """The empirical neural tangent kernel: inner products of the examples' parameter Jacobians."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array, eye, is_numpy, namespace
-from ..errors import unknown_name
+from ..errors import ShapeError, unknown_name
 from ..network import Network
 from ..parameters import Parameters
-from .blocks import Block, gram, parameter_blocks, require_uncoupled
+from .blocks import KINDS, Block, gram, parameter_blocks
+from .memory import itemsize, require_fit
+from .points import KinkWatch, require_uncoupled
 
 __all__ = ["ntk"]
-
-KINDS = ("full", "outputs", "trace")
 
 
 def ntk(
@@ -24,6 +25,7 @@ def ntk(
     kind: str = "full",
     block: int = 256,
     out: Any = None,
+    memory: int | None = None,
 ) -> Array:
     r"""Return the empirical neural tangent kernel between two sets of examples.
 
@@ -42,59 +44,87 @@ def ntk(
     Args:
         net: the network.
         theta: its parameters.
-        x1: examples.
+        x1: examples; a memory map is read block by block.
         x2: examples.
-        kind: ``"full"``, ``"outputs"`` or ``"trace"``.
+        kind: ``"full"``, ``"outputs"`` or ``"trace"``; the last two never form the first.
         block: examples taken at a time from each set; memory grows with its square.
         out: an array to write into, such as a memory map, for kernels larger than memory.
+        memory: bytes that the kernel may take without ``out``; half of the machine's memory if not given.
 
     Raises:
-        OptionError: an unknown kind.
+        OptionError: an unknown kind, or a kernel that does not fit; the message has the size.
+        ShapeError: ``out`` has another shape than the kernel.
         CoupledBatchError: a layer couples the examples; the message names it.
+
+    Warns:
+        KinkWarning: an entry lies exactly on a kink of a layer.
 
     Source: MATH, "Quantities made of the same factors".
     """
     if kind not in KINDS:
         raise unknown_name("kernel", kind, KINDS)
     require_uncoupled(net, "ntk")
-    same = x2 is None
-    x2 = x1 if x2 is None else x2
-    if x1.shape[0] <= block and x2.shape[0] <= block and out is None:
-        first = _factors(net, theta, x1)
-        return _reduced(gram(first, first if same else _factors(net, theta, x2)), kind)
-    return _blockwise(net, theta, x1, x2, kind, block, out)
+    shape = _kernel_shape(net, x1, x1 if x2 is None else x2, kind)
+    if out is None:
+        _check_size(shape, itemsize(theta.vector), kind, memory)
+    elif tuple(out.shape) != shape:
+        raise ShapeError(f"ntk: out has shape {tuple(out.shape)}, expected {shape}.")
+    kernel = _Kernel(net, theta, kind, KinkWatch("ntk"))
+    if out is None and max(x1.shape[0], 0 if x2 is None else x2.shape[0]) <= block:
+        result = kernel.whole(x1, x2)
+    else:
+        result = np.empty(shape, np.asarray(theta.vector[:0]).dtype) if out is None else out
+        kernel.fill(result, x1, x2, block)
+    kernel.watch.warn()
+    return result if out is not None or is_numpy(theta.vector) else namespace(theta.vector).asarray(result)
 
 
-def _factors(net: Network, theta: Parameters, x: Array) -> dict[str, Block]:
-    steps = net.linearize(theta, x)
-    n = int(np.prod(steps.output.shape[1:]))
-    xp = namespace(x)
-    rows = xp.broadcast_to(eye(n, x)[None, :, :], (x.shape[0], n, n))
-    return parameter_blocks(steps, rows)
+def _kernel_shape(net: Network, x1: Any, x2: Any, kind: str) -> tuple[int, ...]:
+    n = math.prod(net.output_shape(tuple(x1.shape[1:])))
+    return (x1.shape[0], x2.shape[0], *{"full": (n, n), "outputs": (n,), "trace": ()}[kind])
 
 
-def _reduced(kernel: Array, kind: str) -> Array:
-    xp = namespace(kernel)
-    full = xp.permute_dims(kernel, (0, 2, 1, 3))
-    if kind == "full":
-        return full
-    diagonals = xp.linalg.diagonal(full)
-    return diagonals if kind == "outputs" else xp.sum(diagonals, axis=-1)
+def _check_size(shape: tuple[int, ...], size: int, kind: str, memory: int | None) -> None:
+    numbers = " x ".join(f"{length:,}" for length in shape)
+    instead = "give out=, a memory map to write into block by block"
+    more = "" if kind == "trace" else ", or ask for kind='trace'"
+    require_fit("ntk", f"a kernel of {numbers} numbers", math.prod(shape) * size, instead + more, memory)
 
 
-def _blockwise(net: Network, theta: Parameters, x1: Array, x2: Array, kind: str, block: int, out: Any) -> Any:
-    """Fill the kernel block by block; the first set's factors are kept while the second passes by."""
-    for start in range(0, x1.shape[0], block):
-        first = _factors(net, theta, _rows(x1, start, block, theta))
-        for begin in range(0, x2.shape[0], block):
-            second = _factors(net, theta, _rows(x2, begin, block, theta))
-            piece = _reduced(gram(first, second), kind)
-            if out is None:
-                out = np.empty((x1.shape[0], x2.shape[0], *piece.shape[2:]), np.asarray(piece).dtype)
-            out[start : start + block, begin : begin + block] = piece
-    return out if not is_numpy(out) or is_numpy(theta.vector) else namespace(theta.vector).asarray(out)
+class _Kernel:
+    """The kernel of one network, whole or block by block."""
 
+    def __init__(self, net: Network, theta: Parameters, kind: str, watch: KinkWatch) -> None:
+        self.net, self.theta, self.kind, self.watch = net, theta, kind, watch
 
-def _rows(x: Any, start: int, block: int, theta: Parameters) -> Array:
-    rows = x[start : start + block]
-    return np.asarray(rows) if is_numpy(theta.vector) else rows
+    def factors(self, x: Array, fresh: bool = True) -> dict[str, Block]:
+        """Return what all outputs' rows meet at every parameter; ``fresh`` examples are looked at for kinks."""
+        steps = self.net.linearize(self.theta, x)
+        if fresh:
+            self.watch.see(self.net, steps, x)
+        n, xp = math.prod(steps.output.shape[1:]), namespace(x)
+        return parameter_blocks(steps, xp.broadcast_to(eye(n, x)[None, :, :], (x.shape[0], n, n)))
+
+    def whole(self, x1: Array, x2: Array | None) -> Array:
+        """Return the kernel in one piece."""
+        first = self.factors(x1)
+        return gram(first, first if x2 is None else self.factors(x2), self.kind)
+
+    def fill(self, out: Any, x1: Any, x2: Any, block: int) -> None:
+        """Write the kernel block by block; of one set with itself, the blocks below the diagonal are mirrored."""
+        for start in range(0, x1.shape[0], block):
+            first = self.factors(self._rows(x1, start, block))
+            for begin in range(start if x2 is None else 0, (x1 if x2 is None else x2).shape[0], block):
+                second = first if x2 is None and begin == start else self._second(x1, x2, begin, block, start == 0)
+                piece = np.asarray(gram(first, second, self.kind))
+                rows, columns = slice(start, start + block), slice(begin, begin + block)
+                out[rows, columns] = piece
+                if x2 is None and begin > start:
+                    out[columns, rows] = piece.transpose(1, 0, *reversed(range(2, piece.ndim)))
+
+    def _second(self, x1: Any, x2: Any, begin: int, block: int, fresh: bool) -> dict[str, Block]:
+        return self.factors(self._rows(x1 if x2 is None else x2, begin, block), fresh and x2 is not None)
+
+    def _rows(self, x: Any, start: int, block: int) -> Array:
+        rows = x[start : start + block]
+        return np.asarray(rows) if is_numpy(self.theta.vector) else rows

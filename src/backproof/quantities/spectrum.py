@@ -11,7 +11,8 @@ from ..errors import OptionError, missing_extra
 from ..network import Network
 from ..operators import Operator, product_of
 from ..parameters import Parameters
-from .blocks import require_uncoupled
+from .memory import itemsize, require_fit
+from .points import linearized
 
 __all__ = ["LayerSpectrum", "Spectrum", "spectrum"]
 
@@ -142,10 +143,9 @@ def spectrum(net: Network, theta: Parameters, x: Array, *, count: int = 6) -> Sp
         CoupledBatchError: a layer couples the examples; the message names it.
         MissingExtraError: a large matrix needs SciPy.
     """
-    require_uncoupled(net, "spectrum")
     if count < 1:
         raise OptionError(f"spectrum: count={count}, expected at least 1.")
-    steps = list(net.linearize(theta, x))
+    steps = list(linearized("spectrum", net, theta, x))
     layers, after = [], []
     for index in reversed(range(len(steps))):
         A = steps[index].A
@@ -159,6 +159,8 @@ def spectrum(net: Network, theta: Parameters, x: Array, *, count: int = 6) -> Sp
 def _singular_values(operator: Operator, x: Array, count: int) -> tuple[Any, bool]:
     """Return the singular values, (examples, k), descending, and whether they are all there."""
     if min(operator.shape) <= FULL_SIZE or count >= min(operator.shape) - 1:
+        size = x.shape[0] * operator.shape[0] * operator.shape[1] * max(8, itemsize(x))
+        require_fit("spectrum", f"{operator!r} dense", size, "take fewer examples")
         matrices = np.asarray(operator.dense(x), dtype=np.float64)
         values = np.linalg.svd(matrices, compute_uv=False)
         return np.broadcast_to(values, (x.shape[0], values.shape[-1])), True

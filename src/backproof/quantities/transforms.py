@@ -7,7 +7,9 @@ from ..errors import ShapeError
 from ..layers import Steps
 from ..network import Network
 from ..parameters import Parameters
-from .blocks import pull_sums, require_uncoupled
+from .blocks import pull_sums
+from .memory import itemsize, require_fit
+from .points import linearized
 
 __all__ = ["directions", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
 
@@ -32,7 +34,7 @@ def jvp(
         dtheta: parameters, or None for 0
         dy: (batch, \*output_shape)
     """
-    steps = net.linearize(theta, x)
+    steps = linearized("jvp", net, theta, x, alone=False)
     return steps.output, _forward(steps, theta, dx, dtheta)
 
 
@@ -50,7 +52,7 @@ def vjp(net: Network, theta: Parameters, x: Array) -> tuple[Array, Callable[[Arr
         u J_x: (batch, \*input_shape)
         u J_theta: parameters
     """
-    steps = net.linearize(theta, x)
+    steps = linearized("vjp", net, theta, x, alone=False)
 
     def pullback(u: Array) -> tuple[Array, Parameters]:
         vector, back = pull_sums(theta, steps, flatten(u), input_too=True)
@@ -63,7 +65,7 @@ def linearize(
     net: Network, theta: Parameters, x: Array
 ) -> tuple[Array, Callable[[Array | None, Parameters | None], Array]]:
     """Return y and the linear map (dx, dtheta) -> dy at this point; the factors are computed once."""
-    steps = net.linearize(theta, x)
+    steps = linearized("linearize", net, theta, x, alone=False)
     return steps.output, lambda dx=None, dtheta=None: _forward(steps, theta, dx, dtheta)
 
 
@@ -78,9 +80,14 @@ def jacfwd(net: Network, theta: Parameters, x: Array) -> Array:
 
 
 def _full(net: Network, theta: Parameters, x: Array, reverse: bool) -> Array:
-    require_uncoupled(net, "jacrev" if reverse else "jacfwd")
-    steps, xp, batch = net.linearize(theta, x), namespace(x), x.shape[0]
-    size = flatten(steps.output if reverse else x).shape[1]
+    who = "jacrev" if reverse else "jacfwd"
+    steps, xp, batch = linearized(who, net, theta, x), namespace(x), x.shape[0]
+    m, n = flatten(steps.output).shape[1], flatten(x).shape[1]
+    instead = (
+        "jacobian(...).factored() keeps it as two thin factors, dense_jacobian(..., memory=, out=) works in chunks"
+    )
+    require_fit(who, f"{batch:,} x {m:,} x {n:,} numbers dense", batch * m * n * itemsize(x), instead)
+    size = m if reverse else n
     rows = xp.broadcast_to(eye(size, x)[None], (batch, size, size))
     back = steps.backward(rows, lambda name, B, delta: None) if reverse else None
     matrix = back if back is not None else steps.forward(rows, lambda name: None).mT  # type: ignore[union-attr]

@@ -1,0 +1,101 @@
+"""The door of every quantity: the network at one point, checked for what would make its derivatives mean nothing."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from ..arrays import Array, is_complex, is_traced, namespace
+from ..errors import CoupledBatchError, KinkWarning
+from ..layers import Branches, Layer, Linearization, Repeated, Steps
+from ..network import Network
+from ..parameters import Parameters
+
+__all__ = ["KinkWatch", "linearized", "require_uncoupled"]
+
+
+def linearized(who: str, net: Network, theta: Parameters, x: Array, *, alone: bool = True) -> Steps:
+    """Return the layers' linearizations at (theta, x), after the checks that every quantity makes.
+
+    Args:
+        who: the function that asks, for messages.
+        alone: whether every example needs a Jacobian of its own.
+
+    Raises:
+        CoupledBatchError: a layer couples the examples, and ``alone`` was asked for; the message names it.
+
+    Warns:
+        KinkWarning: an entry lies exactly on a kink of a layer; once, with the count.
+    """
+    if alone:
+        require_uncoupled(net, who)
+    steps = net.linearize(theta, x)
+    watch = KinkWatch(who)
+    watch.see(net, steps, x)
+    watch.warn()
+    return steps
+
+
+def require_uncoupled(net: Network, who: str) -> None:
+    """Raise CoupledBatchError if a layer lets the examples of a batch depend on one another."""
+    for index, layer in enumerate(net):
+        if layer.coupled:
+            raise CoupledBatchError(
+                f"{who}: layer {index}, {layer.label} couples the examples of a batch, so no example has a Jacobian "
+                "of its own; expected layers that act on each example alone."
+            )
+
+
+class KinkWatch:
+    """Counts entries that lie exactly on a kink, over any number of batches, and warns once.
+
+    Attributes:
+        who: the function that asks, for the message.
+        counts: entries on a kink by layer.
+        done: whether a whole pass over the data has been counted; later passes are not.
+    """
+
+    def __init__(self, who: str) -> None:
+        self.who = who
+        self.counts: dict[str, int] = {}
+        self.done = False
+
+    def see(self, net: Network, steps: Steps, x: Array) -> None:
+        """Count the entries of one batch."""
+        if self.done or is_traced(x):
+            return
+        for name, layer, entries in _leaves(net.chain, steps, x, ""):
+            on_kink = layer.kinks(namespace(entries).real(entries) if is_complex(entries) else entries)
+            count = 0 if on_kink is None else int(namespace(x).count_nonzero(on_kink))
+            if count:
+                label = f"layer {name}, {layer.label}"
+                self.counts[label] = self.counts.get(label, 0) + count
+
+    def warn(self) -> None:
+        """Warn of what was counted, once."""
+        if not self.done and self.counts:
+            where = "; ".join(f"{count:,} at {label}" for label, count in self.counts.items())
+            warnings.warn(
+                f"{self.who}: {sum(self.counts.values()):,} entries lie exactly on a kink, where there is no "
+                f"derivative ({where}); the value PyTorch takes is used.",
+                KinkWarning,
+                stacklevel=4,
+            )
+        self.done = True
+
+
+def _leaves(layer: Layer, step: Linearization, x: Array, place: str) -> Iterator[tuple[str, Layer, Array]]:
+    """Yield (name, layer, its input) for every layer that is not made of layers."""
+    parts: Any = getattr(layer, "parts", ())
+    if isinstance(step, Steps):
+        for index, (part, inner) in enumerate(zip(parts, step.steps, strict=True)):
+            yield from _leaves(part, inner, x, f"{place}{index}.")
+            x = inner.output
+    elif isinstance(step, Repeated):
+        for inner in step.steps:
+            yield from _leaves(parts[0], inner, x, f"{place}0.")
+            x = inner.output
+    elif isinstance(step, Branches):
+        for index, (part, inner) in enumerate(zip(parts, step.steps, strict=True)):
+            yield from _leaves(part, inner, x, f"{place}{index}.")
+    else:
+        yield place.rstrip("."), layer, x
