@@ -49,7 +49,10 @@ def in_library_of(like: Array, x: Array) -> Array:
         return x
     if is_numpy(like):
         return to_numpy(x)
-    return namespace(like).asarray(to_numpy(x), device=getattr(like, "device", None))
+    numbers = to_numpy(x)
+    # JAX lends its memory read-only, which PyTorch cannot take.
+    numbers = numbers if numbers.flags.writeable else numbers.copy()
+    return namespace(like).asarray(numbers, device=getattr(like, "device", None))
 
 
 def is_numpy(x: Array) -> bool:
@@ -173,5 +176,6 @@ def scatter_add(values: Array, index: Array, n: int) -> Array:
         first, second = np.ogrid[: values.shape[0], : values.shape[1]]
         np.add.at(result, (first[..., None], second[..., None], where), values)
         return result
-    chosen = xp.astype(index[..., None] == xp.arange(n, dtype=index.dtype), values.dtype)
+    entries = xp.arange(n, dtype=index.dtype, device=getattr(index, "device", None))
+    chosen = xp.astype(index[..., None] == entries, values.dtype)
     return values @ chosen

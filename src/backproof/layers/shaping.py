@@ -139,4 +139,8 @@ class Dropout(Layer):
         entropy = [self.seed, self.step or 0, *self.place]
         drawn = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy))).random(tuple(x.shape))
         mask = np.where(drawn >= self.p, 1.0 / (1.0 - self.p), 0.0)
-        return mask.astype(x.dtype) if is_numpy(x) else namespace(x).asarray(mask, dtype=x.dtype)
+        return (
+            mask.astype(x.dtype)
+            if is_numpy(x)
+            else namespace(x).asarray(mask, dtype=x.dtype, device=getattr(x, "device", None))
+        )

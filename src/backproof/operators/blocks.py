@@ -126,7 +126,10 @@ class BlockDiagonal(_Blocks):
         blocks, rows = self._dense_parts(like), []
         for i, block in enumerate(blocks):
             xp, m = namespace(block), block.shape[-2]
-            zeros = [xp.zeros((m, part.shape[1]), dtype=block.dtype) for part in self.parts]
+            zeros = [
+                xp.zeros((m, part.shape[1]), dtype=block.dtype, device=getattr(block, "device", None))
+                for part in self.parts
+            ]
             rows.append(_join([block if i == j else zero for j, zero in enumerate(zeros)], axis=-1))
         return _join(rows, axis=-2)
 

@@ -45,7 +45,10 @@ class Selection(Operator):
     def dense(self, like: Array | None = None) -> Array:
         like = np.empty(0) if like is None else like
         xp, index = namespace(like), in_library_of(like, self.index)
-        chosen = xp.astype(index[..., :, None] == xp.arange(self.n, dtype=index.dtype), like.dtype)
+        chosen = xp.astype(
+            index[..., :, None] == xp.arange(self.n, dtype=index.dtype, device=getattr(index, "device", None)),
+            like.dtype,
+        )
         return chosen.mT if self.scatter else chosen
 
     def transpose(self) -> "Selection":
