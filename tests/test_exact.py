@@ -3,14 +3,13 @@
 from fractions import Fraction
 from typing import Any
 
+import flint
 import numpy as np
 import pytest
 
 import backproof as bp
 from cases import LAYER_CASES
 from oracles import agree, point
-
-flint = pytest.importorskip("flint")
 
 
 def fractions(array: Any) -> Any:
