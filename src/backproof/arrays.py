@@ -80,7 +80,7 @@ def require_floating(x: Array, who: str) -> None:
 
     float32 and float64 can; so can NumPy's longdouble, complex and object arrays, which serve the oracles.
     """
-    if isinstance(x, np.ndarray) and (x.dtype.kind in "Oc" or x.dtype == np.longdouble):
+    if isinstance(x, np.ndarray) and x.dtype.char in "fdgFDGO":
         return
     name = dtype_name(x)
     if name not in FLOATING:
@@ -95,6 +95,25 @@ def flatten(x: Array) -> Array:
     for length in x.shape[1:]:
         size *= length
     return namespace(x).reshape(x, (x.shape[0], size))
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Ask the C library, once, to keep the memory of freed arrays for the next ones.
+
+    By default glibc gives freed memory back to the system every few arrays, and the next step pays for it in page
+    faults: a third of the time of a deep network. Freeing one block of this size raises its thresholds (to 32 MiB);
+    elsewhere it does nothing.
+    """
+    np.empty(2**25 - 2**14, np.uint8)
+
+
+def times_transposed(x: Array, W: Array) -> Array:
+    """Return ``x W^T``, (batch, n) or (batch, *places, n) times (m, n)."""
+    if isinstance(x, np.ndarray) and x.ndim == 2 and 1 < x.shape[0] <= 64:
+        # For few rows OpenBLAS is faster with the wide factor on the left: up to a third less time.
+        return (W @ x.T).T
+    return x @ W.mT
 
 
 @functools.lru_cache(maxsize=64)

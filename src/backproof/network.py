@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, dtype_name, is_numpy, library, namespace, require_floating, to_numpy
+from .arrays import Array, dtype_name, is_numpy, keep_freed_memory, library, namespace, require_floating, to_numpy
 from .errors import DtypeError, NonFiniteError, OptionError, ShapeError
 from .layers import Chain, Layer, Steps, describe, layer_from
 from .operators import Operator
@@ -38,6 +38,7 @@ class Network:
         self.chain = Chain(tuple(layers))
         self.layout = Layout(self.chain.parameter_shapes)
         self._checked: dict[tuple[int, ...], tuple[int, ...]] = {}
+        keep_freed_memory()
 
     # -- structure ----------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, namespace
+from ..arrays import Array, namespace, times_transposed
 from ..errors import OptionError, unknown_name
 from ..operators import Dense, Identity, Kronecker, Operator
 from .base import LastAxis, Shape, Theta
@@ -100,7 +100,7 @@ class Linear(_Affine):
 
     def value(self, theta: Theta, x: Array) -> Array:
         """Return W x + b for every row x."""
-        y = x @ theta["weight"].mT
+        y = times_transposed(x, theta["weight"])
         if self.bias:
             y += theta["bias"]
         return y
@@ -149,7 +149,7 @@ class AugmentedLinear(_Affine):
 
     def value(self, theta: Theta, x: Array) -> Array:
         """Return W~ (x; 1) for every row x."""
-        return self._augment(x) @ theta["weight"].mT
+        return times_transposed(self._augment(x), theta["weight"])
 
     def jacobians(self, theta: Theta, x: Array, y: Array) -> tuple[Operator, dict[str, Operator]]:
         """Return W, and I (x) (x; 1)^T."""

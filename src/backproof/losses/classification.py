@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arrays import Array, dtype_name, eye, flatten, in_library_of, is_numpy, namespace
 from ..errors import OptionError, ShapeError
-from ..functions import log_softmax, sigmoid, softmax, softplus, total
+from ..functions import log_softmax, shift, sigmoid, softmax, softplus, total
 from ..operators import Diagonal, LowRankUpdate, Operator
 from .base import Loss, real_targets, refuse_targets
 
@@ -74,9 +74,12 @@ class CrossEntropy(Loss):
         return softmax(z) * total(t) - t
 
     def _both(self, z: Array, t: Array) -> tuple[Array, Array]:
-        log_s = log_softmax(z)
-        mass = total(t)
-        return -total(t * log_s)[:, 0], namespace(z).exp(log_s) * mass - t
+        # log s = shifted - log(sum e) and s = e / sum e: one exponential serves both.
+        xp, shifted = namespace(z), shift(z)
+        e = xp.exp(shifted)
+        sums, mass = total(e), total(t)
+        losses = xp.log(sums) * mass - total(t * shifted)
+        return losses[:, 0], e * (mass / sums) - t
 
     def _hessian(self, z: Array, t: Array, factor: Array) -> Operator:
         s = softmax(z)
