@@ -25,8 +25,9 @@ $(VENV)/.run: $(BIN)/python pyproject.toml
 	@touch $@
 
 # The oracles come first: their pins decide which build of PyTorch is installed.
-$(VENV)/.test: $(BIN)/python pyproject.toml requirements/oracles.txt
+$(VENV)/.test: $(BIN)/python pyproject.toml requirements/oracles.txt requirements/oracles-alone.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/oracles.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements/oracles-alone.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[data,scipy,plots,test]'
 	@touch $@ $(VENV)/.run
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import data, errors, layers, losses, operators, training
+    from . import data, errors, layers, losses, operators, quantities, training
     from .backpropagation import algorithm_1, gradient, input_gradient, naive_product, value_and_gradient
     from .chain import Tally
     from .layers import *  # noqa: F403
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from .model import Model
     from .network import Network
     from .parameters import Parameters
+    from .quantities import *  # noqa: F403
     from .summaries import Summary, summary
 
 __version__ = "0.1.0"
 
-_MODULES = ("data", "errors", "layers", "losses", "operators", "training")
+_MODULES = ("data", "errors", "layers", "losses", "operators", "quantities", "training")
 _ESTIMATORS = ("BackproofClassifier", "BackproofRegressor")
-_HOMES = ("layers", "losses", "parameters", "network", "chain", "backpropagation", "model", "summaries")
+_HOMES = ("layers", "losses", "parameters", "network", "chain", "backpropagation", "model", "summaries", "quantities")
 
 
 def __getattr__(name: str) -> Any:

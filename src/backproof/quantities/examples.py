@@ -126,7 +126,7 @@ class GradientStatistics:
 
     Attributes:
         mean: (P,) as parameters.
-        variance: over the examples of the batch, dividing by N.
+        variance: over the examples of the batch, dividing by N; 0 where it is within rounding of 0.
         signal_to_noise: mean^2 / variance, infinite where all examples agree.
     """
 
@@ -145,8 +145,10 @@ def gradient_statistics(net: Network, theta: Parameters, x: Array, y: Array, los
     xp, count = namespace(x), x.shape[0]
     mean = gradients.weighted_sum(xp.ones_like(gradients.losses)) / count
     second = xp.concat([gradients.blocks[name].squares() for name in net.layout.shapes]) / count
-    # Rounding can leave a tiny negative number where all examples agree.
-    variance = xp.where(second > mean * mean, second - mean * mean, xp.zeros_like(mean))
+    variance = second - mean * mean
+    # Rounding leaves a few units in the last place of the second moment where all examples agree.
+    noise = 8 * xp.finfo(second.dtype).eps * second
+    variance = xp.where(variance > noise, variance, xp.zeros_like(mean))
     infinite = xp.full_like(mean, float("inf"))
     ratio = xp.where(variance > 0, mean * mean / xp.where(variance > 0, variance, xp.ones_like(mean)), infinite)
     return GradientStatistics(*(theta.with_vector(v) for v in (mean, variance, ratio)))

@@ -97,10 +97,11 @@ class Hessian:
         lengths = [float(np.linalg.norm(v)) or 1.0 for v in columns]
         totals = [np.zeros(self.shape[0]) for _ in columns]
         for x, y in self._batches():
-            for v, length, total in zip(columns, lengths, totals, strict=True):
+            for index, (v, length, total) in enumerate(zip(columns, lengths, totals, strict=True)):
                 moved = self.theta.with_vector(base + (STEP / length * 1j) * v)
                 steps = self.net.linearize(moved, x)
-                self.watch.see(self.net, steps, x)
+                if index == 0:
+                    self.watch.see(self.net, steps, x)
                 _, delta = self.loss.value_and_gradient(steps.output, y)
                 total += pull_sums(moved, steps, delta)[0].imag
         self.watch.warn()

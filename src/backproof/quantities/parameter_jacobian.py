@@ -89,9 +89,7 @@ class ParameterJacobian(Operator):
 
 def parameter_jacobian(net: Network, steps: Steps, x: Array, wrt: str) -> ParameterJacobian:
     """Return the Jacobian in all parameters, those of one layer, or one; see ``jacobian``."""
-    chosen = [name for name in net.layout.shapes if wrt in ("parameters", name) or name.startswith(f"{wrt}.")]
-    if not chosen:
-        raise unknown_name("parameter", wrt, [*net.layout.shapes, "input", "parameters"])
+    chosen = list(net.layout.shapes) if wrt == "parameters" else net.layout.chosen(wrt)
     n, xp = math.prod(steps.output.shape[1:]), namespace(x)
     rows = xp.broadcast_to(eye(n, x)[None, :, :], (x.shape[0], n, n))
     blocks = parameter_blocks(steps, rows)

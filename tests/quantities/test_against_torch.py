@@ -1,0 +1,14 @@
+"""Every quantity on every kind of network beside PyTorch's autodiff in float64."""
+
+import pytest
+
+from quantity_oracles import CHECKS
+from torch_networks import POINTS
+
+NO_SECOND_DERIVATIVE = {"huber"}
+
+
+@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("check", CHECKS)
+def test_quantity_is_what_torch_says(check: str, name: str) -> None:
+    CHECKS[check](name)
