@@ -72,12 +72,12 @@ def is_complex(x: Array) -> bool:
 
 def dtype_name(x: Array) -> str:
     """Return the element type of ``x`` as a word, the same in every library: ``"float32"``, ``"int64"``."""
-    return _word(x.dtype)
+    return _numpy_name(x.dtype) if isinstance(x, np.ndarray) else str(x.dtype).rsplit(".", 1)[-1]
 
 
 @functools.lru_cache(maxsize=64)
-def _word(dtype: Any) -> str:
-    return str(dtype).rsplit(".", 1)[-1]
+def _numpy_name(dtype: "np.dtype[Any]") -> str:
+    return str(dtype)
 
 
 def require_floating(x: Array, who: str) -> None:
