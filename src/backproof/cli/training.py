@@ -53,6 +53,7 @@ def train(
         Path | None, Option(help="Where the state of the training is kept.", show_default="MODEL.checkpoint")
     ] = None,
     resume: Annotated[bool, Option("--resume", help="Go on from the checkpoint, if there is one.")] = False,
+    threads: Annotated[int, Option(help="Threads of the linear algebra.")] = 1,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Say nothing on the way.")] = False,
     json: Annotated[bool, Option("--json", help="Print one JSON object, and errors as JSON.")] = False,
 ) -> int:
@@ -98,6 +99,7 @@ def train(
         seed=seed,
         dtype=dtype,
         standardize=standardize,
+        threads=threads,
         checkpoint=checkpoint,
         resume=resume,
         quiet=quiet,

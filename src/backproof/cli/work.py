@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..data import Dataset, Preparation, Split, load, split
-from ..errors import ModelFileError, OptionError
+from ..errors import ModelFileError, OptionError, missing_extra
 from ..losses import Loss
 from ..model import Model
 from ..network import Network
@@ -48,6 +48,7 @@ class Request:
     checkpoint: Path | None = None
     resume: bool = False
     quiet: bool = False
+    threads: int = 1
 
     @property
     def checkpoint_path(self) -> Path:
@@ -185,21 +186,37 @@ def _fit(
     parts: Split,
     preparation: Preparation,
 ) -> Fitted:
-    return fit(
-        network,
-        network.initialize(request.seed, preparation.dtype),
-        parts.train.x,
-        parts.train.y,
-        loss,
-        settings,
-        validation=None if parts.validation is None else (parts.validation.x, parts.validation.y),
-        prepare=preparation.apply,
-        prepare_target=prepared_target(preparation, loss),
-        metric="accuracy" if preparation.task == "classification" else "r2",
-        checkpoint=request.checkpoint_path,
-        resume=request.resume,
-        progress=not request.quiet,
-    )
+    with _threads(request.threads):
+        return fit(
+            network,
+            network.initialize(request.seed, preparation.dtype),
+            parts.train.x,
+            parts.train.y,
+            loss,
+            settings,
+            validation=None if parts.validation is None else (parts.validation.x, parts.validation.y),
+            prepare=preparation.apply,
+            prepare_target=prepared_target(preparation, loss),
+            metric="accuracy" if preparation.task == "classification" else "r2",
+            checkpoint=request.checkpoint_path,
+            resume=request.resume,
+            progress=not request.quiet,
+        )
+
+
+def _threads(count: int) -> Any:
+    """Return a context in which NumPy's linear algebra takes ``count`` threads.
+
+    One is the default: for matrices of this size more bring little on a quiet machine and cost much on a busy one,
+    where threads wait for each other; and the bits of a training do not depend on the number of cores.
+    """
+    if count < 1:
+        raise OptionError(f"--threads is {count}, expected at least 1.")
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise missing_extra("train", "data") from error
+    return threadpool_limits(count)
 
 
 def _about(request: Request, settings: Training, data: Dataset, parts: Split, fitted: Fitted) -> dict[str, Any]:
