@@ -8,16 +8,24 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import data, errors, layers, losses, operators, quantities, training
-    from .backpropagation import algorithm_1, gradient, input_gradient, naive_product, value_and_gradient
-    from .chain import Tally
+    from . import data as data
+    from . import errors as errors
+    from . import layers as layers
+    from . import losses as losses
+    from . import operators as operators
+    from . import quantities as quantities
+    from . import training as training
+    from .backpropagation import *  # noqa: F403
+    from .chain import *  # noqa: F403
     from .layers import *  # noqa: F403
-    from .losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Poisson, SquaredError
-    from .model import Model
-    from .network import Network
-    from .parameters import Parameters
+    from .losses import *  # noqa: F403
+    from .model import *  # noqa: F403
+    from .network import *  # noqa: F403
+    from .parameters import *  # noqa: F403
     from .quantities import *  # noqa: F403
-    from .summaries import Summary, summary
+    from .summaries import *  # noqa: F403
+    from .training import BackproofClassifier as BackproofClassifier
+    from .training import BackproofRegressor as BackproofRegressor
 
 __version__ = "0.1.0"
 
@@ -32,17 +40,19 @@ def __getattr__(name: str) -> Any:
     if name in _ESTIMATORS:
         return getattr(importlib.import_module(".training", __name__), name)
     for home in () if name.startswith("_") else _HOMES:
-        value = getattr(importlib.import_module(f".{home}", __name__), name, None)
-        if value is not None and not isinstance(value, ModuleType):
-            globals()[name] = value
+        module = importlib.import_module(f".{home}", __name__)
+        if name in _public(module):
+            globals()[name] = value = getattr(module, name)
             return value
     raise AttributeError(f"module 'backproof' has no attribute {name!r}")
 
 
+def _public(module: ModuleType) -> set[str]:
+    """Return the names a module offers: its ``__all__``, or what a package of such modules has gathered."""
+    names = getattr(module, "__all__", vars(module))
+    return {n for n in names if not n.startswith("_") and not isinstance(getattr(module, n), ModuleType)}
+
+
 def __dir__() -> list[str]:
-    names = {"__version__", *_MODULES, *_ESTIMATORS}
-    for home in _HOMES:
-        module = importlib.import_module(f".{home}", __name__)
-        public = getattr(module, "__all__", vars(module))
-        names |= {n for n in public if not n.startswith("_") and not isinstance(getattr(module, n), ModuleType)}
-    return sorted(names)
+    homes = [importlib.import_module(f".{home}", __name__) for home in _HOMES]
+    return sorted({"__version__", *_MODULES, *_ESTIMATORS}.union(*map(_public, homes)))

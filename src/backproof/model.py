@@ -19,6 +19,8 @@ from .network import Network
 from .parameters import Parameters
 from .tensors import TensorFile, open_tensors, strict_json, write_tensors
 
+__all__ = ["Model"]
+
 FORMAT = "backproof model"
 VERSION = 1
 """Of the file. A file of another version is refused."""

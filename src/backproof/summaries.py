@@ -12,6 +12,8 @@ from .layers import Chain, Layer, Product, Shared
 from .layers.base import Shape
 from .network import Network
 
+__all__ = ["Summary", "summary"]
+
 _STRUCTURES = {
     "Chain": "product",
     "Shared": "product",

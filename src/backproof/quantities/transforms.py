@@ -11,7 +11,7 @@ from .blocks import pull_sums
 from .memory import itemsize, require_fit
 from .points import linearized
 
-__all__ = ["directions", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
+__all__ = ["jacfwd", "jacrev", "jvp", "linearize", "vjp"]
 
 
 def directions(theta: Parameters, change: Parameters | None) -> Callable[[str], Array | None]:
