@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from . import adam, depth, gradients, import_time, report
+from . import adam, depth, gradients, import_time, measure, report
 from .harness import Row, Settings, run
 
-SCRIPTS: dict[str, ModuleType] = {module.CLAIM.name: module for module in (gradients, adam, depth, import_time)}
+SCRIPTS: dict[str, ModuleType] = {
+    module.CLAIM.name: module for module in (gradients, adam, depth, import_time, measure)
+}
 """Every claim by name: a module with a ``CLAIM`` and, if it has more to say, ``extra(rows)``."""
 
 

@@ -51,11 +51,22 @@ class Settings:
 
 @dataclass(frozen=True)
 class Timing:
-    """The blocks of one candidate in one row: seconds of one step each, and the peak memory in bytes."""
+    """The blocks of one candidate in one row: seconds of one step each, and memory in bytes.
+
+    Attributes:
+        memory: the peak resident size.
+        imported: the resident size when the imports were done, before the problem was built.
+    """
 
     blocks: tuple[float, ...]
     repeats: int
     memory: int
+    imported: int = 0
+
+    @property
+    def working(self) -> int:
+        """The peak less what the imports take."""
+        return self.memory - self.imported
 
     def quantile(self, q: float) -> float:
         """Return the seconds below which a fraction q of the blocks lies."""
@@ -184,7 +195,8 @@ def measure(claim: Claim, name: str, settings: Settings) -> Row:
             for process in running:
                 blocks[process].append(process.ask("block"))
         timings = {
-            process.name: Timing(tuple(blocks[process]), repeats[process], process.ask("memory")) for process in running
+            process.name: Timing(tuple(blocks[process]), repeats[process], *process.ask("memory"))
+            for process in running
         }
     return Row(name, timings, unavailable)
 

@@ -117,6 +117,7 @@ def _timing(row: Row, name: str, timing: Timing, ours: str) -> dict[str, Any]:
         "blocks": len(timing.blocks),
         "steps_per_block": timing.repeats,
         "peak_memory": timing.memory,
+        "memory_after_imports": timing.imported,
         "ratio": row.ratio(name, ours),
         "ratio_of_minima": row.ratio(name, ours, minimum=True),
     }

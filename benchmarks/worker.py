@@ -79,12 +79,15 @@ class Worker:
         self.where = prepare
         self.prepared: Prepared | None = None
         self.repeats = 1
+        self.imported = 0
         self.clock: Callable[[], float] = perf_counter
 
     def prepare(self, case: Any) -> Any:
         """Build the problem and return the numbers that one piece of work gives."""
         module, function = self.where.split(":")
-        self.prepared = getattr(importlib.import_module(module), function)(case)
+        candidate = getattr(importlib.import_module(module), function)
+        self.imported = peak_memory()
+        self.prepared = candidate(case)
         return dict(self.prepared.numbers())
 
     def calibrate(self, settings: tuple[float, str]) -> int:
@@ -102,9 +105,9 @@ class Worker:
         assert self.prepared is not None
         return time_block(self.prepared.step, self.repeats, self.clock)
 
-    def memory(self, _: Any) -> int:
-        """Return the peak resident size in bytes."""
-        return peak_memory()
+    def memory(self, _: Any) -> tuple[int, int]:
+        """Return the peak resident size in bytes, now and after the imports."""
+        return peak_memory(), self.imported
 
 
 def answer(worker: Worker, request: str, argument: Any) -> tuple[str, Any]:
