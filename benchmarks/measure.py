@@ -28,14 +28,16 @@ AUTOENCODER, WIDE, TALL = (784, 512, 256, 32, 256, 512, 784), (10, 256, 256, 784
 BOTH = (OURS, *(c.name for c in CANDIDATES if c.name.startswith(("torch", "JAX"))), EXPERT)
 ONE = (OURS, "torch.func reverse", "torch.func reverse, compiled", "JAX jit reverse", EXPERT)
 
+EAGER = (OURS, "torch.func reverse", "JAX jit reverse", EXPERT)
+
 ROWS = {
     "Jacobian 784-512-256-32-256-512-784 tanh, 16 examples": (quantity("jacobian", AUTOENCODER, 16, "tanh"), BOTH, 7),
     "the same kept as two factors": (quantity("factored", AUTOENCODER, 16, "tanh"), BOTH, 15),
     "Jacobian 10-256-256-784 ReLU, 64 examples": (quantity("jacobian", WIDE, 64, "relu"), BOTH, 1),
     "Jacobian 784-256-128-10 ReLU, 64 examples": (quantity("jacobian", TALL, 64, "relu"), BOTH, 1),
     "per-example norms 784-256-128-10, batch 128": (quantity("norms", TALL, 128, "relu"), ONE, 4),
-    "tangent kernel 64 x 64, 10 outputs": (quantity("ntk", TALL, 128, "relu"), ONE, 200),
-    "Gauss-Newton diagonal, batch 128": (quantity("diagonal", TALL, 128, "relu"), (*ONE, BACKPACK), 200),
+    "tangent kernel 64 x 64, 10 outputs": (quantity("ntk", TALL, 128, "relu"), EAGER, 200),
+    "Gauss-Newton diagonal, batch 128": (quantity("diagonal", TALL, 128, "relu"), (*EAGER, BACKPACK), 200),
     "Gauss-Newton times vector, batch 128": (quantity("product", TALL, 128, "relu"), ONE, 1),
 }
 """Case, candidates, and how many times as long generic automatic differentiation is to take."""

@@ -15,7 +15,7 @@ from .console import one_line
 
 FINE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
-_ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, evaluate, summarize.
+_ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, evaluate, summarize, measure.
 
 \b
   backproof train digits -o digits.backproof
@@ -23,6 +23,7 @@ _ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, e
   backproof predict houses.backproof new.csv -o prices.csv
   backproof evaluate digits.backproof digits
   backproof summary digits.backproof
+  backproof spectrum digits.backproof digits -o spectrum.npz
 
 DATA is a built-in word (digits, iris, wine, breast_cancer, diabetes), a CSV, Parquet, NPZ or NPY file, a folder of
 IDX files as of MNIST, or - for CSV on standard input. Data go to standard output, everything else to standard error.
@@ -50,7 +51,7 @@ def _root(
 
 def application() -> typer.Typer:
     """Return the application with all its commands."""
-    from . import evaluation, prediction, summarizing, training
+    from . import evaluation, measuring, prediction, summarizing, training
 
     app = typer.Typer(name="backproof", help=_ABOUT, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     app.callback(help=_ABOUT)(_root)
@@ -58,6 +59,8 @@ def application() -> typer.Typer:
     app.command("predict")(prediction.predict)
     app.command("evaluate")(evaluation.evaluate)
     app.command("summary")(summarizing.summarize)
+    for measure in (measuring.jacobian, measuring.spectrum, measuring.ntk, measuring.ggn):
+        app.command(measure.__name__)(measure)
     return app
 
 

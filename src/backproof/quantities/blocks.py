@@ -42,7 +42,7 @@ class Block:
 
     def squared_norms(self) -> Array:
         """Return the squared length of every row, (batch, k)."""
-        return self._by_rule(squared_norms, lambda rows: (rows * rows).sum(-1))
+        return self._by_rule(squared_norms, squared_lengths)
 
     def squares(self) -> Array:
         """Return the sum over examples and rows of the squared entries, (p,)."""
@@ -96,13 +96,17 @@ def pull_sums(theta: Parameters, steps: Linearization, delta: Array, input_too: 
 @singledispatch
 def squared_norms(B: Operator, rows: Array) -> Array:
     """Return |r B|^2 for every row, (batch, k)."""
-    pulled = B.pull(rows)
-    return (pulled * pulled).sum(-1)
+    return squared_lengths(B.pull(rows))
+
+
+def squared_lengths(rows: Array) -> Array:
+    """Return the sum of squares along the last axis, without an array of squares."""
+    return namespace(rows).vecdot(rows, rows, axis=-1)
 
 
 @squared_norms.register
 def _(B: Identity, rows: Array) -> Array:
-    return (rows * rows).sum(-1)
+    return squared_lengths(rows)
 
 
 @squared_norms.register
@@ -110,7 +114,7 @@ def _(B: Kronecker, rows: Array) -> Array:
     x = _single_rows(B)
     if x is None:
         return squared_norms.dispatch(Operator)(B, rows)
-    return (rows * rows).sum(-1) * (x * x).sum(-1)[:, None]
+    return squared_lengths(rows) * squared_lengths(x)[:, None]
 
 
 # -- sums of squared entries ---------------------------------------------------------------------------------
@@ -166,8 +170,14 @@ def gram(first: Mapping[str, Block], second: Mapping[str, Block], kind: str = "f
         rows, others = block.uses[0][1], second[name].uses[0][1]
         key = (id(rows), id(others))
         scales[key] = (rows, others, scales[key][2] + scale if key in scales else scale)
-    pieces += [multiply(r, s) * (c if isinstance(c, int) else spread(c)) for r, s, c in scales.values()]
-    return finish(sum(pieces[1:], start=pieces[0]))
+    for rows, others, scale in scales.values():
+        piece = multiply(rows, others)
+        piece *= scale if isinstance(scale, int) else spread(scale)
+        pieces.append(piece)
+    total = pieces[0]
+    for piece in pieces[1:]:
+        total += piece
+    return finish(total)
 
 
 def _every_row(first: Array, second: Array) -> Array:

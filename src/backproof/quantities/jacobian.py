@@ -12,7 +12,7 @@ from ..arrays import Array, is_numpy, namespace
 from ..chain import Plan, plan
 from ..errors import OptionError, ShapeError
 from ..network import Network
-from ..operators import ANY, PRODUCTS, Operator, multiply, product_of
+from ..operators import ANY, PRODUCTS, Operator, Rule, multiply, product_of
 from ..parameters import Parameters
 from .memory import budget, itemsize, require_dense, require_fit
 from .parameter_jacobian import ParameterJacobian, parameter_jacobian
@@ -130,11 +130,22 @@ def _execute(order: Plan, factors: Sequence[Operator]) -> Operator:
     for step in order.steps:
         left, right = slots[step.left], slots[step.right]
         if step.structure == "dense":
-            rule = PRODUCTS[ANY, "dense" if right.structure == "dense" else ANY]
-            slots.append(rule.apply(left, right))
+            slots.append(_dense_rule(left, right).apply(left, right))
         else:
             slots.append(multiply(left, right))
     return slots[-1]
+
+
+def _dense_rule(left: Operator, right: Operator) -> Rule:
+    """Return the rule for a dense product: by rows, or by columns where the right factor is dense already.
+
+    Two dense factors cost the same either way; the one that is shared is to stand still, so that all examples' rows
+    or columns pass it in one large product.
+    """
+    by_rows, by_columns = PRODUCTS[ANY, ANY], PRODUCTS[ANY, "dense"]
+    if right.structure != "dense":
+        return by_rows
+    return by_rows if left.structure == "dense" and (left.batch is not None or right.batch is None) else by_columns
 
 
 def jacobian(net: Network, theta: Parameters, x: Array, wrt: Any = "input") -> Jacobian | ParameterJacobian:
