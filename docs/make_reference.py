@@ -12,6 +12,13 @@ from backproof.operators import OPERATORS, PRODUCTS
 
 FUNCTIONS = (bp.value_and_gradient, bp.gradient, bp.input_gradient, bp.algorithm_1, bp.naive_product)
 CORE = (bp.Network, bp.Parameters, bp.Tally)
+QUANTITIES = (
+    bp.jacobian, bp.dense_jacobian, bp.Jacobian, bp.ParameterJacobian, bp.plan, bp.Plan,
+    bp.jvp, bp.vjp, bp.linearize, bp.jacrev, bp.jacfwd,
+    bp.per_example_gradients, bp.PerExampleGradients, bp.per_example_norms, bp.clipped_gradient,
+    bp.gradient_statistics, bp.ntk, bp.ggn, bp.fisher, bp.Curvature, bp.hessian, bp.hvp, bp.Hessian,
+    bp.spectrum, bp.Spectrum, bp.local_affine, bp.prediction_interval,
+)  # fmt: skip
 HEADER = "# Reference\n\nMade from the docstrings by `make reference`; a test keeps it true.\n"
 
 
@@ -48,6 +55,7 @@ def reference() -> str:
             HEADER,
             section("Gradients", FUNCTIONS),
             section("Networks and parameters", CORE),
+            section("Quantities", QUANTITIES),
             section("Layers", [LAYERS[name] for name in sorted(LAYERS)]),
             section("Losses", LOSSES.values()),
             section("Operators", OPERATORS.values()),

@@ -89,15 +89,18 @@ class Curvature:
     def _times(self, columns: list[Array]) -> list[Array]:
         """J^T R^T R J v, batch by batch: forward along v, two small products, backward."""
         changes = [directions(self.theta, self.theta.with_vector(v)) for v in columns]
-        totals = [namespace(v).zeros_like(v) for v in columns]
+        totals: list[Any] = [None] * len(columns)
         for steps, R in self._batches():
             for index, change in enumerate(changes):
                 moved = steps.forward(None, change)
                 if moved is None:
                     continue
-                rows = ((moved[:, None, :] @ R.mT) @ R)[:, 0, :]
-                totals[index] = totals[index] + pull_sums(self.theta, steps, rows)[0]
-        return [total * self.scale for total in totals]
+                # The few numbers of the outputs are scaled, not the many of the result.
+                rows = ((moved[:, None, :] @ R.mT) @ R)[:, 0, :] * self.scale
+                piece = pull_sums(self.theta, steps, rows)[0]
+                totals[index] = piece if totals[index] is None else totals[index] + piece
+        zero = namespace(self.theta.vector).zeros_like(self.theta.vector)
+        return [zero if total is None else total for total in totals]
 
     def scipy(self) -> Any:
         """Return the matrix as a ``scipy.sparse.linalg.LinearOperator``.
