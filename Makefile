@@ -1,5 +1,6 @@
 # make run    train on handwritten digits, check the gradient, write report.html
 # make test   lint, types and tests, in a .venv of their own
+# make proof  compile the Coq development, read what it rests on, see that sabotages fail
 # make bench  speed and memory beside PyTorch, JAX and scikit-learn
 
 PYTHON ?= python3
@@ -10,10 +11,10 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 # scikit-learn checks estimators with other array libraries only if SciPy was told of them before its import.
 CHECKS := SCIPY_ARRAY_API=1
 
-.PHONY: help run test lint bench reference clean
+.PHONY: help run test lint proof bench reference clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3
+	@sed -n 's/^# //p' Makefile | head -4
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,6 +42,9 @@ lint: $(VENV)/.test
 
 test: lint
 	$(ONE_THREAD) $(CHECKS) $(BIN)/python -m pytest -n auto --dist worksteal
+
+proof:
+	@$(MAKE) --no-print-directory -C proof -j2 check
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,42 @@
+(* A certificate: a residual network of three blocks x + tanh (W x + b). *)
+From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp.analysis Require Import reals normedtype derive.
+From backproof Require Import jacobian network theorem affine elementwise softmax losses
+  combinators certificate.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Local Open Scope ring_scope.
+
+Section Certificate.
+Variable R : realType.
+
+Definition sizes : seq nat := [:: affine_size 19 63; affine_size 19 19; affine_size 19 19; affine_size 19 19; affine_size 9 19].
+
+Definition network : net R 63 sizes 9 :=
+  Parametric (affine R 63 19) (
+  Parametric (residual (layer_then_function (affine R 19 19) (tanh_function R 19))) (
+  Parametric (residual (layer_then_function (affine R 19 19) (tanh_function R 19))) (
+  Parametric (residual (layer_then_function (affine R 19 19) (tanh_function R 19))) (
+  Parametric (affine R 19 9) (
+  Output R 9))))).
+
+Definition network_correct : everywhere_correct network :=
+  everywhere_layer (@affine_correct R 63 19) (
+  everywhere_layer (fun x t => residual_correct (layer_then_function_correct (affine_correct x t) (tanh_correct _))) (
+  everywhere_layer (fun x t => residual_correct (layer_then_function_correct (affine_correct x t) (tanh_correct _))) (
+  everywhere_layer (fun x t => residual_correct (layer_then_function_correct (affine_correct x t) (tanh_correct _))) (
+  everywhere_layer (@affine_correct R 19 9) (
+  @everywhere_output R 9))))).
+
+Theorem certificate (k : 'I_10) x theta l : (l < size sizes)%N ->
+  has_gradient (fun t => (fun z => - log_softmax_fun z k 0) (forward network x (replace_param theta t)))
+    (param_at theta l)
+    (gradient_at (backpropagation network x theta ((fun z => (softmax_fun z - delta_mx k 0)^T) (forward network x theta))).2 l).
+Proof.
+exact: (certified_layer_gradient (everywhere_when network_correct) (fun z => cross_entropy_class_gradient k z)).
+Qed.
+
+End Certificate.
+
+Print Assumptions certificate.

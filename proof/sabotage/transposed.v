@@ -1,0 +1,33 @@
+(* A sabotage: the recursion multiplies by the transpose, delta A^T. For layers of *)
+(* different widths the sizes do not even fit, so all layers here have one width.  *)
+(* The proof is right for the honest line, and must fail for this one.             *)
+From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp.analysis Require Import normedtype derive.
+From backproof Require Import jacobian network.
+Import GRing.Theory.
+Local Open Scope ring_scope.
+
+Section Sabotage.
+Variables (R : numFieldType) (n : nat).
+
+Definition pull (delta : 'rV[R]_n.+1) (A : 'M[R]_n.+1) : 'rV[R]_n.+1 :=
+  (*:*) delta *m A^T (*honest: delta *m A :*).
+
+Fixpoint run (layers : seq (function R n n)) (x : 'cV[R]_n.+1) : 'cV[R]_n.+1 :=
+  if layers is f :: later then run later (f x) else x.
+
+Fixpoint all_correct (layers : seq (function R n n)) (x : 'cV[R]_n.+1) : Prop :=
+  if layers is f :: later then function_correct f x /\ all_correct later (f x) else True.
+
+Fixpoint recursion (layers : seq (function R n n)) (x : 'cV[R]_n.+1) (delta : 'rV[R]_n.+1) :=
+  if layers is f :: later then pull (recursion later (f x) delta) (function_A f x) else delta.
+
+Theorem recursion_correct layers x (loss : 'cV[R]_n.+1 -> R) delta :
+  all_correct layers x -> has_gradient loss (run layers x) delta ->
+  has_gradient (fun y => loss (run layers y)) x (recursion layers x delta).
+Proof.
+elim: layers x => [|f later IH] x //= [fP laterP] lossP.
+exact: (gradient_comp fP (IH _ laterP lossP)).
+Qed.
+
+End Sabotage.
