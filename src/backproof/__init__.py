@@ -34,25 +34,25 @@ _ESTIMATORS = ("BackproofClassifier", "BackproofRegressor")
 _HOMES = ("layers", "losses", "parameters", "network", "chain", "backpropagation", "model", "summaries", "quantities")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
-    if name in _ESTIMATORS:
-        return getattr(importlib.import_module(".training", __name__), name)
-    for home in () if name.startswith("_") else _HOMES:
-        module = importlib.import_module(f".{home}", __name__)
-        if name in _public(module):
-            globals()[name] = value = getattr(module, name)
-            return value
-    raise AttributeError(f"module 'backproof' has no attribute {name!r}")
+if not TYPE_CHECKING:  # else a checker would take any name for one of ours
 
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f".{name}", __name__)
+        if name in _ESTIMATORS:
+            return getattr(importlib.import_module(".training", __name__), name)
+        for home in () if name.startswith("_") else _HOMES:
+            module = importlib.import_module(f".{home}", __name__)
+            if name in _public(module):
+                globals()[name] = value = getattr(module, name)
+                return value
+        raise AttributeError(f"module 'backproof' has no attribute {name!r}")
 
-def _public(module: ModuleType) -> set[str]:
-    """Return the names a module offers: its ``__all__``, or what a package of such modules has gathered."""
-    names = getattr(module, "__all__", vars(module))
-    return {n for n in names if not n.startswith("_") and not isinstance(getattr(module, n), ModuleType)}
+    def _public(module: ModuleType) -> set[str]:
+        """Return the names a module offers: its ``__all__``, or what a package of such modules has gathered."""
+        names = getattr(module, "__all__", vars(module))
+        return {n for n in names if not n.startswith("_") and not isinstance(getattr(module, n), ModuleType)}
 
-
-def __dir__() -> list[str]:
-    homes = [importlib.import_module(f".{home}", __name__) for home in _HOMES]
-    return sorted({"__version__", *_MODULES, *_ESTIMATORS}.union(*map(_public, homes)))
+    def __dir__() -> list[str]:
+        homes = [importlib.import_module(f".{home}", __name__) for home in _HOMES]
+        return sorted({"__version__", *_MODULES, *_ESTIMATORS}.union(*map(_public, homes)))

@@ -44,10 +44,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in ("BackproofClassifier", "BackproofRegressor"):
-        raise AttributeError(f"module 'backproof.training' has no attribute {name!r}")
-    # scikit-learn takes half a second to import, and only the estimators need it.
-    from . import estimators
+if not TYPE_CHECKING:
 
-    return getattr(estimators, name)
+    def __getattr__(name: str) -> Any:
+        if name not in ("BackproofClassifier", "BackproofRegressor"):
+            raise AttributeError(f"module 'backproof.training' has no attribute {name!r}")
+        # scikit-learn takes half a second to import, and only the estimators need it.
+        from . import estimators
+
+        return getattr(estimators, name)
