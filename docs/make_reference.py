@@ -1,39 +1,76 @@
 """Write docs/reference.md from the docstrings: what is public, said once, in the code."""
 
+import importlib
 import inspect
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import backproof as bp
 from backproof.errors import BackproofError
-from backproof.layers import LAYERS
-from backproof.losses import LOSSES
-from backproof.operators import OPERATORS, PRODUCTS
+from backproof.operators import PRODUCTS
 
-FUNCTIONS = (bp.value_and_gradient, bp.gradient, bp.input_gradient, bp.algorithm_1, bp.naive_product)
-CORE = (bp.Network, bp.Parameters, bp.Tally)
-QUANTITIES = (
-    bp.jacobian, bp.dense_jacobian, bp.Jacobian, bp.ParameterJacobian, bp.plan, bp.Plan,
-    bp.jvp, bp.vjp, bp.linearize, bp.jacrev, bp.jacfwd,
-    bp.per_example_gradients, bp.PerExampleGradients, bp.per_example_norms, bp.clipped_gradient,
-    bp.gradient_statistics, bp.ntk, bp.ggn, bp.fisher, bp.Curvature, bp.hessian, bp.hvp, bp.Hessian,
-    bp.spectrum, bp.Spectrum, bp.local_affine, bp.prediction_interval,
-)  # fmt: skip
+SECTIONS = {
+    "Gradients": "backpropagation",
+    "Networks": "network",
+    "Parameters": "parameters",
+    "Quantities": "quantities",
+    "Orders of multiplication": "chain",
+    "Layers": "layers",
+    "Losses": "losses",
+    "Operators": "operators",
+    "Training": "training",
+    "Data": "data",
+    "Models": "model",
+    "Summaries": "summaries",
+}
 HEADER = "# Reference\n\nMade from the docstrings by `make reference`; a test keeps it true.\n"
 
 
-def entry(item: Any) -> str:
-    """Return one class or function: its signature and its docstring."""
+def public(module: ModuleType) -> list[str]:
+    """Return the names a module offers: its ``__all__``, or what a package of such modules has gathered."""
+    names = getattr(module, "__all__", vars(module))
+    return sorted(n for n in names if not n.startswith("_") and not isinstance(getattr(module, n), ModuleType))
+
+
+def entry(name: str, item: Any) -> str:
+    """Return one class or function: its signature, its docstring, and a class's methods in a line each."""
+    if not callable(item) or not inspect.getdoc(item):
+        return f"### `{name}`\n\n{_shown(item)}\n"
+    text = (inspect.getdoc(item) or "").replace("\\*", "*")
+    lines = "\n".join(_methods(item)) if inspect.isclass(item) else ""
+    methods = f"\n{lines}\n" if lines else ""
+    return f"### `{name}`\n\n`{name}{_call(item)}`\n\n```text\n{text}\n```\n{methods}"
+
+
+def _call(item: Any) -> str:
     signature = inspect.signature(item)
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
-    call = str(inspect.Signature(bare))
-    text = (inspect.getdoc(item) or "").replace("\\*", "*")
-    return f"### `{item.__name__}`\n\n`{item.__name__}{call}`\n\n```text\n{text}\n```\n"
+    # A function as a default is shown by its name; its address would differ from run to run.
+    return re.sub(r"<function (\w+) at \w+>", r"\1", str(inspect.Signature(bare)))
 
 
-def section(title: str, items: Any) -> str:
-    """Return a titled list of entries."""
-    return f"\n## {title}\n\n" + "\n".join(entry(item) for item in items)
+def _shown(item: Any) -> str:
+    if isinstance(item, dict):
+        return "A registry: " + ", ".join(f"`{key}`" for key in sorted(map(str, item))) + "."
+    return f"`{item!r}`"
+
+
+def _methods(kind: type) -> Iterator[str]:
+    """Yield the public methods and properties that a class itself defines, with the first line of each."""
+    for name, member in vars(kind).items():
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        function = getattr(function, "func", function)
+        if name.startswith("_") or not inspect.isfunction(function) or not function.__doc__:
+            continue
+        first = inspect.cleandoc(function.__doc__).splitlines()[0].replace("\\*", "*")
+        yield f"- `{name}`: {first}"
+
+
+def section(title: str, module: ModuleType) -> str:
+    """Return the entries of one module."""
+    return f"\n## {title}\n\n" + "\n".join(entry(name, getattr(module, name)) for name in public(module))
 
 
 def products() -> str:
@@ -50,19 +87,8 @@ def exceptions() -> str:
 
 def reference() -> str:
     """Return the whole page."""
-    return "".join(
-        [
-            HEADER,
-            section("Gradients", FUNCTIONS),
-            section("Networks and parameters", CORE),
-            section("Quantities", QUANTITIES),
-            section("Layers", [LAYERS[name] for name in sorted(LAYERS)]),
-            section("Losses", LOSSES.values()),
-            section("Operators", OPERATORS.values()),
-            products(),
-            exceptions(),
-        ]
-    )
+    modules = {title: importlib.import_module(f"backproof.{name}") for title, name in SECTIONS.items()}
+    return HEADER + "".join(section(*pair) for pair in modules.items()) + products() + exceptions()
 
 
 if __name__ == "__main__":

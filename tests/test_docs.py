@@ -96,3 +96,13 @@ def test_every_layer_loss_and_structure_stands_on_the_mathematics_page_or_is_ele
     aliases = {"Chain": "composition", "Reshape": "reshape", "Spread": "Stack"}
     missing = [name for name in names if aliases.get(name, name) not in page]
     assert not missing
+
+
+def test_reference_has_every_public_name():
+    import backproof as bp
+
+    page = (ROOT / "docs" / "reference.md").read_text()
+    names = {n for n in dir(bp) if n != "__version__" and n not in bp._MODULES}
+    names |= set(bp.training.__all__) | set(bp.data.__all__)
+    missing = sorted(name for name in names if f"### `{name}`" not in page and f"| `{name}` |" not in page)
+    assert not missing
