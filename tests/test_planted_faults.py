@@ -194,6 +194,26 @@ def test_fault_is_caught(
         oracle(*arguments)
 
 
+ALONE: dict[str, Callable[[Any], None]] = {
+    "PyTorch": lambda case: check_layer_with_torch(case, 4, 3, 3),
+    "complex step": lambda case: check_layer_with_steps(case, "complex step", 4, 3, 3),
+    "differences": lambda case: check_layer_with_steps(case, "differences", 4, 3, 3),
+}
+IN_EVERY_SIGHT = [f for f in FAULTS if f[0] in ("1 - y for 1 - y^2", "mean term dropped", "weight transposed in B")]
+
+
+@pytest.mark.parametrize("oracle", ALONE)
+@pytest.mark.parametrize(("where", "text", "fault", "name"), [(f[1], f[2], f[3], f[5][0]) for f in IN_EVERY_SIGHT])
+def test_every_oracle_of_layers_catches_a_fault_by_itself(
+    oracle: str, where: str, text: str, fault: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = next(case for case in LAYER_CASES if case.name == name)
+    ALONE[oracle](case)
+    plant(monkeypatch, where, text, fault)
+    with pytest.raises(AssertionError):
+        ALONE[oracle](case)
+
+
 def test_after_a_fault_the_library_is_sound_again() -> None:
     layer("Tanh")
     orders()
