@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # One thread a library: tests run in parallel processes, and two thread pools in one process fight.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 # scikit-learn checks estimators with other array libraries only if SciPy was told of them before its import.
@@ -22,14 +23,14 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(BIN)/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[data]'
+	$(PIP) --editable '.[data]'
 	@touch $@
 
 # The oracles come first: their pins decide which build of PyTorch is installed.
-$(VENV)/.test: $(BIN)/python pyproject.toml requirements/oracles.txt requirements/oracles-alone.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/oracles.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements/oracles-alone.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[data,scipy,plots,test]'
+$(VENV)/.test: $(BIN)/python pyproject.toml $(wildcard requirements/*.txt)
+	$(PIP) --constraint requirements/constraints.txt --requirement requirements/oracles.txt
+	$(PIP) --no-deps --requirement requirements/oracles-alone.txt
+	$(PIP) --constraint requirements/constraints.txt --editable '.[data,scipy,plots,test]'
 	@touch $@ $(VENV)/.run
 
 run: $(VENV)/.run
