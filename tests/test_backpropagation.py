@@ -1,13 +1,17 @@
 """The gradient as a product of Jacobians: one number in three orders, at the costs that are counted."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import backproof as bp
+from backproof.errors import ShapeError
+from backproof.operators import Dense, Diagonal, Identity
 from cases import LAYER_CASES
 from networks import FLAT_CASES, draw_network
 from numbers_that_count import Counted, counted
@@ -129,9 +133,98 @@ def test_out_receives_the_gradient_and_other_vectors_are_refused() -> None:
     _, gradient = bp.value_and_gradient(net, theta, x, y, bp.SquaredError(), out=out)
     assert gradient is out
     agree(out.vector, bp.gradient(net, theta, x, y, bp.SquaredError()).vector, 1e-15, "out")
-    for wrong in (theta, theta.with_vector(theta.vector[:]), theta.astype("float32")):
+    other = bp.Network([bp.Linear(4, 2), bp.Linear(3, 4)]).initialize(0, dtype="float64")
+    assert other.vector.shape == theta.vector.shape
+    wrongs = (theta, theta.with_vector(theta.vector[:]), theta.astype("float32"), other, theta.vector.copy())
+    for wrong in wrongs:
         with pytest.raises(bp.errors.OptionError, match="out must be other parameters"):
-            bp.value_and_gradient(net, theta, x, y, bp.SquaredError(), out=wrong)
+            bp.value_and_gradient(net, theta, x, y, bp.SquaredError(), out=wrong)  # type: ignore[arg-type]
+
+
+def test_out_is_refused_where_it_cannot_be_written() -> None:
+    net = bp.Network([bp.Linear(3, 2)])
+    theta = net.initialize(like=torch.zeros(1))
+    x = torch.ones(2, 3)
+    with pytest.raises(bp.errors.OptionError, match="out is for NumPy alone, but theta is of torch"):
+        bp.value_and_gradient(net, theta, x, torch.ones(2, 2), bp.SquaredError(), out=theta.copy())
+
+
+@dataclass(frozen=True, repr=False)
+class Scaled(bp.Layer):
+    """``y = w * x + b`` written by a user, who makes the mistake ``fault``."""
+
+    fault: str = ""
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": (3,), "bias": (3,)}
+
+    def initialize(self, generator: Any) -> dict[str, Any]:
+        return {"weight": np.ones(3), "bias": np.zeros(3)}
+
+    def value(self, theta: Any, x: Any) -> Any:
+        y = theta["weight"] * x + theta["bias"]
+        return y[:, :2] if self.fault == "output" else y
+
+    def jacobians(self, theta: Any, x: Any, y: Any) -> Any:
+        B: dict[str, Any] = {"weight": Diagonal(x), "bias": Identity(3)}
+        wide = Dense(np.ones((3, 4)))
+        if self.fault == "renamed":
+            B["wieght"] = B.pop("weight")
+        elif self.fault in ("omitted", "late") and (self.fault == "omitted" or x.shape[0] == 3):
+            del B["bias"]
+        elif self.fault == "B":
+            B["bias"] = wide
+        A: Any = {"A": wide, "array": np.eye(3)}.get(self.fault, Diagonal(theta["weight"]))
+        return A, B
+
+
+MISTAKES = [
+    ("omitted", r"layer 1.*, Scaled\(fault='omitted'\): the Jacobians have no B for parameter 'bias'; expected"),
+    ("renamed", r"layer 1.*, Scaled.* no B for parameter 'weight' and a B for 'wieght', which is no parameter"),
+    ("A", r"layer 1.*, Scaled.*: A has shape \(3, 4\), expected \(3, 3\): output by input"),
+    ("B", r"layer 1.*, Scaled.*: B\['bias'\] has shape \(3, 4\), expected \(3, 3\)"),
+    ("array", r"layer 1.*, Scaled.*: A is ndarray, expected an operator"),
+    ("output", r"layer 1.*, Scaled.*: its output has shape \(batch, 2\), expected \(batch, 3\)"),
+]
+
+
+@pytest.mark.parametrize("wrap", [list, bp.Residual], ids=["plain", "inside"])
+@pytest.mark.parametrize(("fault", "message"), MISTAKES)
+def test_mistake_in_a_users_jacobians_is_an_error_that_names_the_layer(fault: str, message: str, wrap: Any) -> None:
+    if fault == "output":
+        wrap = list  # inside a residual, the array library refuses to add it to x
+    net = bp.Network([bp.Tanh(), wrap([Scaled(fault)])])
+    theta, x = net.initialize(0, dtype="float64"), np.ones((2, 3))
+    for order in (bp.value_and_gradient, bp.algorithm_1, bp.naive_product):
+        with pytest.raises(ShapeError, match=message):
+            order(net, theta, x, x, bp.SquaredError())
+
+
+@pytest.mark.parametrize("order", [bp.value_and_gradient, bp.algorithm_1, bp.naive_product])
+@pytest.mark.parametrize("like", [None, torch.zeros(1, dtype=torch.float64)], ids=["numpy", "torch"])
+def test_block_forgotten_only_later_is_an_error_too(order: Any, like: Any) -> None:
+    if like is not None and order is bp.naive_product:
+        order = bp.gradient
+    net = bp.Network([bp.Linear(3, 3), Scaled("late")])
+    theta = net.initialize(0, dtype="float64", like=like)
+    xp = np if like is None else torch
+    for batch in (2, 3):
+        x = xp.ones((batch, 3), dtype=xp.float64)
+        if batch == 2:
+            order(net, theta, x, x, bp.SquaredError())
+            continue
+        with pytest.raises(ShapeError, match=r"layer 1.*, Scaled\(fault='late'\): .* no B for parameter '1.bias'"):
+            order(net, theta, x, x, bp.SquaredError())
+
+
+def test_loss_without_brackets_is_refused() -> None:
+    net, theta, x, y = small()
+    for order in (bp.value_and_gradient, bp.algorithm_1, bp.naive_product, bp.input_gradient):
+        with pytest.raises(bp.errors.OptionError, match=r"write SquaredError\(\) with brackets"):
+            order(net, theta, x, y, bp.SquaredError)  # type: ignore[operator]
+        with pytest.raises(bp.errors.OptionError, match="loss is 'mse', expected a loss object"):
+            order(net, theta, x, y, "mse")  # type: ignore[operator]
 
 
 def test_reused_out_is_written_over_also_where_parameters_are_shared() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, batch_sum, eye, is_numpy, is_traced, namespace
+from .arrays import Array, batch_sum, eye, is_numpy, is_traced, library, namespace
 from .chain import Tally
-from .errors import NonFiniteError, OptionError
-from .layers import Steps
+from .errors import NonFiniteError, OptionError, ShapeError
+from .layers import Steps, names_differ
 from .losses import Loss
 from .network import Network
 from .operators import Operator
@@ -63,14 +63,14 @@ def value_and_gradient(
 
     Raises:
         ShapeError, DtypeError, DataError: an argument does not fit; the message names the layer or the loss.
+        ShapeError: a layer gives no B for one of its parameters, or one for an unknown name.
+        OptionError: ``loss`` is no loss, or ``out`` cannot take the gradient.
         NonFiniteError: the loss is NaN or infinite; the message names the first layer where that arises.
 
     Source: MATH, "The theorem".
     """
-    steps = net.linearize(theta, x)
-    value, delta = loss.value_and_gradient(steps.output, y, weights)
-    _require_finite(value, net, theta, x, loss)
-    blocks = _Blocks(theta, out)
+    steps, value, delta = _linearize(net, theta, x, y, loss, weights)
+    blocks = _Blocks(net, theta, out)
     steps.backward(delta, blocks.add, input_too=False, tally=tally)
     return value, blocks.gradient()
 
@@ -86,9 +86,7 @@ def input_gradient(
     net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, weights: Array | None = None
 ) -> Array:
     r"""Return d loss / d x_0 = delta_L A_L ... A_1, in the shape of x."""
-    steps = net.linearize(theta, x)
-    value, delta = loss.value_and_gradient(steps.output, y, weights)
-    _require_finite(value, net, theta, x, loss)
+    steps, _, delta = _linearize(net, theta, x, y, loss, weights)
     delta = steps.backward(delta, lambda name, B, delta: None)
     return namespace(x).reshape(delta, x.shape)
 
@@ -116,16 +114,14 @@ def algorithm_1(
 
     Source: [D], Algorithm 1; MATH, "The theorem".
     """
-    steps = net.linearize(theta, x)
-    value, delta = loss.value_and_gradient(steps.output, y, weights)
-    _require_finite(value, net, theta, x, loss)
+    steps, value, delta = _linearize(net, theta, x, y, loss, weights)
     _check_size(net, delta)
     blocks = _parameter_jacobian(steps, delta, tally)
     sink = {}
     for name, J in blocks.items():
         _count(tally, f"delta J[{name}]", delta.shape[0] * math.prod(J.shape[1:]))
         sink[name] = batch_sum((delta[:, None, :] @ J)[:, 0, :])
-    return value, _assemble(theta, sink)
+    return value, _assemble(net, theta, sink)
 
 
 def _parameter_jacobian(steps: Steps, delta: Array, tally: Tally | None) -> dict[str, Array]:
@@ -163,9 +159,7 @@ def naive_product(
 
     Source: MATH, "The theorem".
     """
-    steps = net.linearize(theta, x)
-    value, delta_L = loss.value_and_gradient(steps.output, y, weights)
-    _require_finite(value, net, theta, x, loss)
+    steps, value, delta_L = _linearize(net, theta, x, y, loss, weights)
     batch, sink = delta_L.shape[0], {}
     for index in range(len(steps)):
         for name, B in steps[index].B.items():
@@ -175,7 +169,7 @@ def naive_product(
                 delta = steps[later].A.pull(delta)
             _count(tally, f"[{index}.{name}] delta B", batch * B.pull_cost)
             sink[f"{index}.{name}"] = B.pull_sum(delta)
-    return value, _assemble(theta, sink)
+    return value, _assemble(net, theta, sink)
 
 
 def _count(tally: Tally | None, what: str, multiplications: int) -> None:
@@ -195,8 +189,8 @@ def _check_size(net: Network, delta: Array) -> None:
 class _Blocks:
     """Where the recursion adds up delta B by parameter: on NumPy straight in the gradient's vector."""
 
-    def __init__(self, theta: Parameters, out: Parameters | None) -> None:
-        self.theta = theta
+    def __init__(self, net: Network, theta: Parameters, out: Parameters | None) -> None:
+        self.net, self.theta = net, theta
         self.seen: set[str] = set()
         self.whole = _empty_gradient(theta, out)
         self.blocks = self.whole.flat() if self.whole is not None else {}
@@ -210,28 +204,65 @@ class _Blocks:
             self.blocks[name] = B._pull_sum_into(delta, self.blocks.get(name))
 
     def gradient(self) -> Parameters:
-        """Return the gradient as parameters."""
-        return self.whole if self.whole is not None else _assemble(self.theta, self.blocks)
+        """Return the gradient as parameters, every one of which was visited."""
+        if self.whole is None:
+            return _assemble(self.net, self.theta, self.blocks)
+        # An unknown name makes more blocks than parameters, a forgotten one leaves fewer seen.
+        if not len(self.seen) == len(self.blocks) == len(self.theta):
+            raise _wrong_names(self.net, self.theta, self.seen)
+        return self.whole
 
 
 def _empty_gradient(theta: Parameters, out: Parameters | None) -> Parameters | None:
     """Return where the gradient is written: a vector with views on NumPy, None for other libraries."""
     if not is_numpy(theta.vector):
+        if out is not None:
+            raise OptionError(f"value_and_gradient: out is for NumPy alone, but theta is of {library(theta.vector)}.")
         return None
     if out is None:
         return theta.with_vector(np.empty_like(theta.vector))
-    same = out.vector.shape == theta.vector.shape and out.vector.dtype == theta.vector.dtype
-    if not same or np.may_share_memory(out.vector, theta.vector):
-        raise OptionError("value_and_gradient: out must be other parameters of the shape and dtype of theta.")
+    if not (isinstance(out, Parameters) and _like(out, theta)) or np.may_share_memory(out.vector, theta.vector):
+        raise OptionError(
+            "value_and_gradient: out must be other parameters with the names, shapes and dtype of theta, "
+            "as in theta.copy()."
+        )
     return out
 
 
-def _assemble(theta: Parameters, sink: dict[str, Any]) -> Parameters:
+def _like(out: Parameters, theta: Parameters) -> bool:
+    same = out.layout is theta.layout or list(out.layout.shapes.items()) == list(theta.layout.shapes.items())
+    return same and is_numpy(out.vector) and bool(out.vector.dtype == theta.vector.dtype)
+
+
+def _assemble(net: Network, theta: Parameters, sink: dict[str, Any]) -> Parameters:
     """Return the flat blocks, in the layout's order, as one vector."""
-    blocks = [sink[name] for name in theta.layout.shapes]
+    if sink.keys() != theta.layout.shapes.keys():
+        raise _wrong_names(net, theta, set(sink))
+    blocks = [sink[name] for name in theta]
     if not blocks:
         return theta.with_vector(theta.vector)
     return theta.with_vector(namespace(theta.vector).concat(blocks))
+
+
+def _wrong_names(net: Network, theta: Parameters, came: set[str]) -> ShapeError:
+    """Return the error for parameters without a B, or a B without a parameter, naming the first layer concerned."""
+    odd = sorted(came ^ set(theta), key=lambda name: int(name.split(".")[0]))
+    index = int(odd[0].split(".")[0])
+    return ShapeError(f"layer {index}, {net[index].label}: {names_differ(came, theta)}")
+
+
+def _linearize(
+    net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, weights: Array | None
+) -> tuple[Steps, Array, Array]:
+    """Return the steps, the loss and delta_L: what every order of multiplication begins with."""
+    if not isinstance(loss, Loss):
+        name = loss.__name__ if isinstance(loss, type) else ""
+        hint = f"write {name}() with brackets" if name else "give a loss, as in CrossEntropy()"
+        raise OptionError(f"loss is {loss!r:.60}, expected a loss object; {hint}.")
+    steps = net.linearize(theta, x)
+    value, delta = loss.value_and_gradient(steps.output, y, weights)
+    _require_finite(value, net, theta, x, loss)
+    return steps, value, delta
 
 
 def _require_finite(value: Array, net: Network, theta: Parameters, x: Array, loss: Loss) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from .arrays import Array, dtype_name, is_numpy, keep_freed_memory, library, namespace, require_floating, to_numpy
 from .errors import DtypeError, NonFiniteError, OptionError, ShapeError
-from .layers import Chain, Layer, Steps, describe, layer_from
+from .layers import Chain, Layer, Steps, describe, layer_from, verify
 from .operators import Operator
 from .parameters import Layout, Parameters
 
@@ -32,12 +32,13 @@ class Network:
         OptionError: an entry is not a layer.
     """
 
-    __slots__ = ("_checked", "chain", "layout")
+    __slots__ = ("_checked", "_verified", "chain", "layout")
 
     def __init__(self, layers: Iterable[Any]) -> None:
         self.chain = Chain(tuple(layers))
         self.layout = Layout(self.chain.parameter_shapes)
         self._checked: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._verified: set[tuple[int, ...]] = set()
         keep_freed_memory()
 
     # -- structure ----------------------------------------------------------------------------------------
@@ -154,10 +155,15 @@ class Network:
         """Return the layers' linearizations: a sequence of steps with ``output``, ``A`` and ``B``.
 
         Raises:
-            ShapeError, DtypeError: x or theta does not fit; the message names the layer.
+            ShapeError, DtypeError: x or theta does not fit, or, looked at once for every shape of x, a layer's
+                Jacobians do not fit its shapes; the message names the layer.
         """
         self._check(theta, x)
-        return self.chain.linearized(theta, x)
+        steps = self.chain.linearized(theta, x)
+        if x.shape[1:] not in self._verified:
+            verify(self.chain, steps, tuple(x.shape[1:]))
+            self._verified.add(tuple(x.shape[1:]))
+        return steps
 
     def jacobians(self, theta: Parameters, x: Array) -> list[tuple[Operator, Mapping[str, Operator]]]:
         """Return (A_l, B_l) for every layer l."""
@@ -166,7 +172,12 @@ class Network:
     def training(self, step: int) -> "Network":
         """Return the network as it acts in one training step: with that step's dropout masks."""
         chain = self.chain.training(step)
-        return self if chain is self.chain else Network(chain.layers)  # type: ignore[attr-defined]
+        if chain is self.chain:
+            return self
+        network = Network(chain.layers)  # type: ignore[attr-defined]
+        # Only masks differ: what is known of shapes stays known.
+        network.layout, network._checked, network._verified = self.layout, self._checked, self._verified
+        return network
 
     # -- checks -------------------------------------------------------------------------------------------
 
