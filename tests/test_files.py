@@ -1,6 +1,8 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -184,3 +186,55 @@ def test_a_long_name_is_possible_or_explained(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="name too long"):
         write(tmp_path / ("n" * 300))
     assert names(tmp_path) == ["n" * 250]
+
+
+WRITER = """
+import os, signal, sys, time
+from backproof.files import atomic_write
+with atomic_write(sys.argv[1]) as handle:
+    handle.write(b"half")
+    handle.flush()
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def start_writer(path: Path) -> "subprocess.Popen[str]":
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "writing\n"
+    return writer
+
+
+def test_the_next_write_removes_what_killed_writers_left(tmp_path: Path) -> None:
+    for _ in range(2):
+        with start_writer(tmp_path / "a.bin") as writer, start_writer(tmp_path / "a.bin") as other:
+            writer.kill()
+            other.kill()
+    left = names(tmp_path)
+    assert left
+    write(tmp_path / "b.bin")
+    assert names(tmp_path) == [*left, "b.bin"]
+    write(tmp_path / "a.bin")
+    assert names(tmp_path) == ["a.bin", "b.bin"]
+
+
+def test_the_file_of_a_writer_that_lives_is_left_to_it(tmp_path: Path) -> None:
+    with start_writer(tmp_path / "a.bin") as writer:
+        write(tmp_path / "a.bin")
+        assert (tmp_path / "a.bin").read_bytes() == b"new"
+        writer.communicate("\n")
+    assert writer.returncode == 0
+    assert (tmp_path / "a.bin").read_bytes() == b"half"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_a_failing_write_inside_another_of_the_same_file_spares_it(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a.bin") as outer:
+        outer.write(b"outer")
+        with pytest.raises(RuntimeError):
+            write_half(tmp_path / "a.bin", RuntimeError)
+    assert (tmp_path / "a.bin").read_bytes() == b"outer"
+    assert names(tmp_path) == ["a.bin"]

@@ -4,12 +4,19 @@ import errno
 import os
 import secrets
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from backproof.errors import BackproofError, DataError
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 @contextmanager
@@ -17,7 +24,8 @@ def atomic_write(path: str | os.PathLike[str], error: type[BackproofError] = Dat
     """Open ``path`` for writing so that readers see the old file or the whole new one, nothing between.
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed when the
-    block ends without an exception, and removed otherwise. An existing file keeps its permissions, a
+    block ends without an exception, and removed otherwise; what a killed process left is removed by the next
+    one that writes the same file. An existing file keeps its permissions, a
     symbolic link keeps pointing where it did. Devices and pipes are written directly.
 
     Args:
@@ -46,17 +54,19 @@ def _replaceable(target: Path) -> bool:
 def _temporary(target: Path) -> Iterator[BinaryIO]:
     """Yield a new file beside ``target``; put it in the target's place if the block succeeds."""
     mode = _mode_to_keep(target)
-    # O_EXCL with 0o666 lets the umask decide a new file's permissions, as open() does; mkstemp would not.
-    temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(6)}.tmp")
-    handle = os.fdopen(os.open(temporary, _FLAGS, 0o666), "wb")
+    temporary, handle = _claim(target)
     try:
         with handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
-        if mode is not None:
-            os.chmod(temporary, mode)
-        os.replace(temporary, target)
+            if mode is not None:
+                os.chmod(temporary, mode)
+            if fcntl is not None:
+                # While the file is open it is locked, and no other writer takes it for an orphan.
+                os.replace(temporary, target)
+        if fcntl is None:
+            os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
@@ -66,6 +76,50 @@ def _temporary(target: Path) -> Iterator[BinaryIO]:
 
 _PREFIX = ".backproof-"
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def _claim(target: Path) -> tuple[Path, BinaryIO]:
+    """Remove what killed writers of ``target`` have left, and open a new locked file for writing."""
+    prefix = f"{_PREFIX}{zlib.crc32(os.fsencode(target.name)):08x}-"
+    _reclaim(target.parent, prefix)
+    while True:
+        temporary = target.with_name(f"{prefix}{secrets.token_hex(6)}.tmp")
+        # O_EXCL with 0o666 lets the umask decide a new file's permissions, as open() does; mkstemp would not.
+        handle = os.fdopen(os.open(temporary, _FLAGS, 0o666), "wb")
+        _lock(handle.fileno())
+        if fcntl is None or os.fstat(handle.fileno()).st_nlink:
+            return temporary, handle
+        # Another writer has taken it for an orphan between creation and lock.
+        handle.close()
+
+
+def _reclaim(folder: Path, prefix: str) -> None:
+    """Remove temporary files whose writer is dead: a writer that lives holds a lock on its own."""
+    with suppress(OSError):
+        stale = [entry.path for entry in os.scandir(folder) if entry.name.startswith(prefix)]
+        for path in stale:
+            _remove_unlocked(path)
+
+
+def _remove_unlocked(path: str) -> None:
+    with suppress(OSError):
+        if fcntl is None:
+            # Where there is no fcntl, the system itself refuses to remove a file that is open.
+            os.unlink(path)
+            return
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Hold a lock until the file is closed or the process ends, where the file system has locks."""
+    if fcntl is not None:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _mode_to_keep(target: Path) -> int | None:
