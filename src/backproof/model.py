@@ -17,7 +17,7 @@ from .layers import LAYERS, Layer, Shared
 from .losses import LOSSES, Loss, describe_loss, loss_from
 from .network import Network
 from .parameters import Parameters
-from .tensors import TensorFile, open_tensors, strict_json, write_tensors
+from .tensors import TensorFile, one_line, open_tensors, strict_json, write_tensors
 
 __all__ = ["Model"]
 
@@ -117,7 +117,7 @@ class Model:
             with open_tensors(path) as file:
                 return cls._read(file)
         except (BackproofError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            raise ModelFileError(f"{os.fspath(path)}: {_one_line(error)}") from error
+            raise ModelFileError(f"{os.fspath(path)}: {one_line(error)}") from error
 
     @classmethod
     def _read(cls, file: TensorFile) -> "Model":
@@ -212,10 +212,3 @@ def _check_registered(layer: Layer) -> None:
     parts: Mapping[int, Layer] = dict(enumerate(getattr(layer, "parts", ())))
     for part in parts.values():
         _check_registered(part)
-
-
-def _one_line(error: Exception) -> str:
-    """Return an error's text without line breaks or control characters, whatever a file has put into it."""
-    text = str(error) or type(error).__name__
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return shown if len(shown) <= 500 else f"{shown[:497]}..."

@@ -2,7 +2,7 @@
 
 The file is the length of its header (8 bytes, little-endian), the header (JSON: element type, shape and place of
 every array, and a table of texts under ``__metadata__``), then the arrays' bytes without gaps. The reader allocates
-nothing that the file's own length does not account for, and never maps the file: a mapped file that shrinks while
+nothing that the file's own length and a small fixed allowance do not account for, and never maps the file: a mapped file that shrinks while
 it is read would end the process.
 """
 
@@ -29,11 +29,11 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 """Element types by the names the format gives them."""
 
-HEADER_BYTES = 4 * 2**20
-"""A header up to this long is always read; a longer one may take a quarter of the file."""
+ALLOWANCE = 12 * 2**20
+"""Bytes that reading may take beside twice the file's length: a small file's description takes more than its text."""
 
-HEADER_VALUES = 50_000
-"""JSON values that a header may hold beside one for every 128 bytes of the file."""
+COSTS = {b":": 200, b"{": 400, b",": 80, b"[": 80}
+"""Bytes that parsing takes at most for each of these signs: a pair, a table or layer, an element, a list."""
 
 _LONGEST_NUMBER = 18
 _CHUNK = 1 << 20
@@ -73,12 +73,7 @@ class TensorFile:
         """
         entry = self.entries[name]
         self.handle.seek(self.offset + entry.start)
-        view = memoryview(target.reshape(-1)).cast("B")
-        while view:
-            count = self.handle.readinto(view[:_CHUNK])  # type: ignore[attr-defined]
-            if not count:
-                raise ModelFileError(f"truncated inside {name!r}: the file became shorter while it was read")
-            view = view[count:]
+        _fill(self.handle, memoryview(target.reshape(-1)).cast("B"), repr(name))
 
     def read(self, name: str) -> Any:
         """Return an array of the file as a new NumPy array."""
@@ -128,15 +123,17 @@ def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
     with _opened(Path(path)) as handle:
         size = os.fstat(handle.fileno()).st_size
         raw = _header_bytes(handle, size)
-        header = strict_json(raw.decode("utf-8", "surrogateescape"), "the header")
-        offset = 8 + len(raw)
+        offset, text = 8 + len(raw), raw.decode("ascii")
         del raw
+        header = strict_json(text, "the header")
+        del text
         if not isinstance(header, dict):
             raise ModelFileError("the header is no table of arrays; expected a file in the safetensors format")
         metadata = header.pop("__metadata__", {})
-        if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-            raise ModelFileError("the header's __metadata__ is no table of texts")
+        if not isinstance(metadata, dict) or not all(isinstance(x, str) and x.isascii() for x in metadata.values()):
+            raise ModelFileError("the header's __metadata__ is no table of texts in ASCII")
         entries = {name: _entry(name, value) for name, value in header.items()}
+        del header
         _check_places(entries, size - offset)
         yield TensorFile(metadata, entries, handle, offset)
 
@@ -167,7 +164,7 @@ def _opened(path: Path) -> BinaryIO:
         raise ModelFileError(f"cannot be read: {error.strerror or error}") from error
 
 
-def _header_bytes(handle: BinaryIO, size: int) -> bytes:
+def _header_bytes(handle: BinaryIO, size: int) -> bytearray:
     if size < 10:
         raise ModelFileError(f"truncated: {size} bytes, expected a model file")
     length = int.from_bytes(handle.read(8), "little")
@@ -175,23 +172,32 @@ def _header_bytes(handle: BinaryIO, size: int) -> bytes:
         raise ModelFileError(
             f"truncated or not a model file: its header should have {length} bytes, the file has {size}"
         )
-    if length > max(HEADER_BYTES, size // 4):
-        raise ModelFileError(f"a header of {length} bytes in a file of {size} is too long")
-    raw = bytearray()
-    while len(raw) < length and (piece := handle.read(length - len(raw))):
-        raw += piece
-    if len(raw) < length:
-        raise ModelFileError("truncated inside the header")
+    raw = bytearray(length)
+    _fill(handle, memoryview(raw), "the header")
+    if not raw.isascii():
+        # One letter beyond Latin would make every letter of the decoded text take four bytes.
+        raise ModelFileError("the header holds bytes that are no ASCII, expected them escaped")
     _check_header(raw, size)
-    return bytes(raw)
+    return raw
+
+
+def _fill(handle: BinaryIO, view: memoryview, what: str) -> None:
+    while view:
+        count = handle.readinto(view[:_CHUNK])  # type: ignore[attr-defined]
+        if not count:
+            raise ModelFileError(f"truncated inside {what}: the file became shorter while it was read")
+        view = view[count:]
 
 
 def _check_header(header: bytes | bytearray, size: int) -> None:
     """Bound what parsing the header can cost, before it is parsed."""
-    values, allowed = sum(header.count(mark) for mark in (b",", b"[", b"{")), HEADER_VALUES + size // 128
-    if values > allowed or len(header) > max(HEADER_BYTES, size // 4):
+    # A text with an escaped letter may be held with four bytes a letter, twice while it grows.
+    held = (8 if b"\\u" in header else 3) * len(header)
+    cost = held + sum(header.count(sign) * price for sign, price in COSTS.items())
+    if cost > ALLOWANCE + size:
         raise ModelFileError(
-            f"the header has {values} values in {len(header)} bytes, expected at most {allowed} in a file of {size}"
+            f"the header of {len(header)} bytes would take up to {cost} bytes, expected at most {ALLOWANCE + size}: "
+            "too many values or too long a text for a file of this size"
         )
 
 
@@ -252,3 +258,10 @@ def _number(text: str) -> float:
 
 def _listed(names: Any) -> str:
     return ", ".join(map(str, names))
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's text without line breaks or control characters, whatever a file has put into it."""
+    text = str(error) or type(error).__name__
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= 500 else f"{shown[:497]}..."
