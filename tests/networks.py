@@ -69,5 +69,7 @@ def draw_network(seed: int, depth: int, batch: int = 2, places: tuple[int, ...] 
     theta = theta.with_vector(theta.vector + 0.3 * g.normal(size=theta.vector.shape))
     out = int(np.prod(shape))
     loss = (bp.SquaredError(), bp.CrossEntropy(), bp.Huber())[g.integers(3)]
+    if isinstance(loss, bp.CrossEntropy) and len(shape) > 1:
+        loss = bp.Huber()  # one distribution for every example is what CrossEntropy takes
     y = g.integers(0, out, batch) if isinstance(loss, bp.CrossEntropy) else g.normal(size=(batch, out))
     return Drawn(net, tuple(cases), theta, g.normal(size=(batch, *start)), y, loss)

@@ -16,7 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 FLOORS: tuple[set[str], ...] = (
     {"errors"},
-    {"arrays", "files"},
+    {"arrays", "files", "options"},
     {"functions", "tensors"},
     {"chain", "operators"},
     {"layers", "losses"},

@@ -184,11 +184,27 @@ def test_parameters_of_another_network_are_refused_and_the_difference_named() ->
         (lambda: bp.LayerNorm(0), "features=0"),
         (lambda: bp.LayerNorm(3, eps=-1), "eps=-1"),
         (lambda: bp.Hardtanh(1, 1), "expected low < high"),
-        (lambda: bp.Dropout(1.0), r"p=1.0, expected a probability in \[0, 1\)"),
+        (lambda: bp.Dropout(1.0), "p=1.0, expected a number at least 0 and below 1"),
         (lambda: bp.Dropout(seed=-1), "seed=-1"),
         (lambda: bp.Reshape((-1, -1)), "at most one -1"),
         (lambda: bp.Reshape((0,)), "sizes of at least 1"),
         (lambda: bp.Shared(bp.Tanh(), 0), "times=0"),
+        (lambda: bp.Shared(bp.Tanh(), True), "times=True, expected a whole number of at least 1"),
+        (lambda: bp.LayerNorm(True), "features=True, expected a whole number"),
+        (lambda: bp.LayerNorm(3, eps="x"), "LayerNorm: eps='x', expected a number at least 0"),  # type: ignore[arg-type]
+        (lambda: bp.Dropout(p="a"), "Dropout: p='a', expected a number"),  # type: ignore[arg-type]
+        (lambda: bp.Dropout(p=True), "Dropout: p=True, expected a number"),
+        (lambda: bp.Reshape(5), "Reshape: target=5, expected a tuple of sizes"),  # type: ignore[arg-type]
+        (lambda: bp.Reshape((2.5,)), "target=2.5, expected a whole"),  # type: ignore[arg-type]
+        (lambda: bp.CELU(alpha=0), "CELU: alpha=0, expected a number above 0"),
+        (lambda: bp.Softplus(beta=0), "Softplus: beta=0, expected a number above 0"),
+        (lambda: bp.ELU(alpha=float("nan")), "ELU: alpha=nan, expected a finite number"),
+        (lambda: bp.Hardtanh("a", "b"), "Hardtanh: low='a', expected a finite number"),  # type: ignore[arg-type]
+        (lambda: bp.Softshrink(-1), "width=-1, expected a number at least 0"),
+        (lambda: bp.Network(5), "Network: 5 came, expected a list of layers"),  # type: ignore[arg-type]
+        (lambda: bp.Network(bp.Tanh()), r"Network: Tanh\(\) came, expected a list"),  # type: ignore[arg-type]
+        (lambda: net().initialize(seed=-1), "Network.initialize: seed=-1, expected a whole number of at least 0"),
+        (lambda: net().initialize(seed="a"), "Network.initialize: seed='a'"),  # type: ignore[arg-type]
         (lambda: bp.Sum((bp.Tanh(),)), "1 branches given, expected two or more"),
         (lambda: layer_from({"layer": "Tahn"}), "unknown layer 'Tahn'. Did you mean 'Tanh'"),
         (lambda: layer_from({"layer": "Linear", "in_feature": 3}), "Did you mean 'in_features'"),
@@ -205,6 +221,47 @@ def test_impossible_settings_are_refused_in_one_line(make: Any, message: str) ->
     with pytest.raises(OptionError, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+def test_numpys_numbers_are_taken_and_kept_as_pythons() -> None:
+    y = np.array([0, 2, 1])
+    network = bp.Network([
+        bp.Linear(np.int32(3), y.max() + 1), bp.LayerNorm(np.uint8(3), eps=np.float32(0.5)), bp.Reshape(np.array([3])),
+        bp.Shared(bp.ELU(np.float64(2)), np.int16(2)), bp.Dropout(np.float32(0.25), np.int64(1)),
+    ])  # fmt: skip
+    assert bp.Network.from_description(json.loads(json.dumps(network.describe()))) == network
+    assert repr(network[0]) == "Linear(3, 3)"
+    np.testing.assert_array_equal(network.initialize(np.int64(7)).vector, network.initialize(7).vector)
+
+
+def test_arguments_that_are_no_arrays_or_parameters_are_refused_with_the_way_out() -> None:
+    network, x = net(), np.ones((2, 3), np.float32)
+    theta = network.initialize()
+    with pytest.raises(DtypeError, match=r"input is of type list, expected an array; convert it, as in np.asarray"):
+        network(theta, [[1.0, 2.0, 3.0]])
+    with pytest.raises(DtypeError, match=r"theta is of type dict, expected Parameters, as net.parameters\(arrays\)"):
+        network(dict(theta), x)  # type: ignore[arg-type]
+    with pytest.raises(
+        DtypeError, match=r"theta is of type ndarray, expected Parameters, as .* theta.with_vector\(v\)"
+    ):
+        network.linearize(theta.vector, x)
+    for dtype in ("foo", "int32", "float16"):
+        with pytest.raises(DtypeError, match=r"Network.initialize.*expected .*float32.* or .*float64"):
+            network.initialize(dtype=dtype)
+
+
+def test_starting_values_that_a_layer_forgets_or_misshapes_name_the_layer() -> None:
+    class Odd(bp.Linear):
+        """A linear layer whose start is cut short."""
+
+        def initialize(self, generator: Any) -> dict[str, Any]:
+            start = super().initialize(generator)
+            return {"weight": start["weight"].T, "bias": start["bias"]} if self.bias else {}
+
+    with pytest.raises(ShapeError, match=r"layer 1, Odd\(3 -> 2\): initialize gave values of shape \(3, 2\) for '1.w"):
+        bp.Network([bp.Tanh(), Odd(3, 2)]).initialize()
+    with pytest.raises(ShapeError, match=r"layer 0, Odd\(3 -> 2\): initialize gave no values for '0.weight', expected"):
+        bp.Network([Odd(3, 2, bias=False)]).initialize()
 
 
 def test_user_registers_an_elementwise_layer_in_a_few_lines() -> None:

@@ -9,6 +9,7 @@ from .arrays import Array, dtype_name, is_numpy, keep_freed_memory, library, nam
 from .errors import DtypeError, NonFiniteError, OptionError, ShapeError
 from .layers import Chain, Layer, Steps, describe, layer_from, verify
 from .operators import Operator
+from .options import check_whole
 from .parameters import Layout, Parameters
 
 __all__ = ["Network"]
@@ -35,6 +36,10 @@ class Network:
     __slots__ = ("_checked", "_verified", "chain", "layout")
 
     def __init__(self, layers: Iterable[Any]) -> None:
+        if not isinstance(layers, Iterable):
+            raise OptionError(
+                f"Network: {layers!r:.60} came, expected a list of layers, as in Network([Linear(3, 2)])."
+            )
         self.chain = Chain(tuple(layers))
         self.layout = Layout(self.chain.parameter_shapes)
         self._checked: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -108,18 +113,37 @@ class Network:
             seed: of NumPy's PCG64; layers draw in order, so a longer network starts like a shorter one.
             dtype: of NumPy parameters, ``"float32"`` or ``"float64"``.
             like: an array whose library, dtype and device the parameters take instead.
+
+        Raises:
+            OptionError: the seed is not a whole number of at least 0.
+            DtypeError: the dtype is not floating.
+            ShapeError: a layer's ``initialize`` leaves a parameter out or gives it another shape.
         """
+        seed = check_whole("Network.initialize", "seed", seed, 0)
         generator = np.random.Generator(np.random.PCG64(seed))
         values = self.chain.initialize(generator)
-        arrays = [np.asarray(values[name], dtype=np.float64).reshape(-1) for name in self.layout.shapes]
+        arrays = [self._starting(name, values) for name in self.layout.shapes]
         vector = np.concatenate(arrays) if arrays else np.empty(0)
         if like is None:
-            vector = vector.astype(dtype)
+            try:
+                vector = vector.astype(dtype)
+            except TypeError:
+                raise DtypeError(f"Network.initialize: dtype={dtype!r:.40}, expected 'float32' or 'float64'.") from None
             require_floating(vector, "Network.initialize")
         else:
             device = {} if is_numpy(like) else {"device": like.device}
             vector = namespace(like).asarray(vector.astype(dtype_name(like)), **device)
         return Parameters(self.layout, vector)
+
+    def _starting(self, name: str, values: Mapping[str, Any]) -> Any:
+        shape, value = self.layout.shapes[name], values.get(name)
+        if value is None or np.shape(value) != shape:
+            index = int(name.split(".")[0])
+            came = "no values" if value is None else f"values of shape {np.shape(value)}"
+            raise ShapeError(
+                f"layer {index}, {self[index].label}: initialize gave {came} for {name!r}, expected {shape}."
+            )
+        return np.asarray(value, dtype=np.float64).reshape(-1)
 
     def parameters(self, arrays: Mapping[str, Array]) -> Parameters:
         """Return parameters with the given arrays, by name, copied into one vector.
@@ -182,13 +206,17 @@ class Network:
     # -- checks -------------------------------------------------------------------------------------------
 
     def _check(self, theta: Parameters, x: Array) -> None:
-        if x.ndim < 2:
+        try:
+            ndim, layout = x.ndim, theta.layout
+        except AttributeError:
+            raise _not_arrays(theta, x) from None
+        if ndim < 2:
             raise ShapeError(f"Network: input has shape {tuple(x.shape)}, expected a batch axis first, as in x[None].")
         shape = x.shape[1:]
         if shape not in self._checked:
             self.output_shape(tuple(shape))
-        if theta.layout is not self.layout and theta.layout.shapes != self.layout.shapes:
-            raise ShapeError(_layout_difference(self.layout.shapes, theta.layout.shapes))
+        if layout is not self.layout and layout.shapes != self.layout.shapes:
+            raise ShapeError(_layout_difference(self.layout.shapes, layout.shapes))
         if type(x) is not type(theta.vector) or x.dtype != theta.vector.dtype:
             _check_mixed(theta.vector, x)
         require_floating(x, "Network: input")
@@ -206,6 +234,15 @@ class Network:
                     label = self.layers[index].label
                     return NonFiniteError(f"layer {index}, {label}: its output holds {_first_bad(step.output)}.")
         return None
+
+
+def _not_arrays(theta: Any, x: Any) -> DtypeError:
+    if not isinstance(theta, Parameters):
+        hint = "net.parameters(arrays)" if isinstance(theta, Mapping) else "net.initialize() or theta.with_vector(v)"
+        return DtypeError(f"Network: theta is of type {type(theta).__name__}, expected Parameters, as {hint} gives.")
+    return DtypeError(
+        f"Network: input is of type {type(x).__name__}, expected an array; convert it, as in np.asarray(x, 'float32')."
+    )
 
 
 def _layout_difference(expected: Mapping[str, Any], came: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Array, namespace
 from ..errors import OptionError, ShapeError
 from ..operators import Operator
+from ..options import settle_whole
 from .base import Layer, Linearization, Shape, Theta
 from .composed import Branches, Repeated, Steps
 
@@ -300,8 +301,7 @@ class Shared(_Combinator):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inner", as_layer(self.inner))
-        if not isinstance(self.times, int) or self.times < 1:
-            raise OptionError(f"Shared: times={self.times!r}, expected a whole number of at least 1.")
+        settle_whole(self, "times", low=1)
 
     @property
     def parts(self) -> tuple[Layer, ...]:

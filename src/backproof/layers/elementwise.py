@@ -8,7 +8,7 @@ At a kink there is no derivative; like PyTorch, each function takes the value th
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ..arrays import Array, flatten, namespace
 from ..functions import (
@@ -23,6 +23,7 @@ from ..functions import (
     softplus,
 )  # fmt: skip
 from ..operators import Diagonal, Operator
+from ..options import settle_number
 from .base import Layer, Theta
 
 __all__ = [
@@ -49,6 +50,9 @@ class Elementwise(Layer):
 
     Source: MATH, "Layers: total derivatives", elementwise.
     """
+
+    def __post_init__(self) -> None:
+        settle_number(self, *(field.name for field in fields(self) if field.type is float))
 
     @abstractmethod
     def function(self, x: Array) -> Array:
@@ -143,6 +147,9 @@ class CELU(Elementwise):
 
     alpha: float = 1.0
 
+    def __post_init__(self) -> None:
+        settle_number(self, "alpha", above=0)
+
     def function(self, x: Array) -> Array:
         """Return x or alpha (exp(x / alpha) - 1)."""
         return choose(x > 0, x, self.alpha * namespace(x).expm1(negative_part(x) / self.alpha))
@@ -205,6 +212,9 @@ class Softplus(Elementwise):
     """``y = log(1 + exp(beta x)) / beta``, exactly; PyTorch replaces it by x where beta x > 20."""
 
     beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        settle_number(self, "beta", above=0)
 
     def function(self, x: Array) -> Array:
         """Return softplus(beta x) / beta."""

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace, times_transposed
-from ..errors import OptionError, unknown_name
+from ..errors import unknown_name
 from ..operators import Dense, Identity, Kronecker, Operator
+from ..options import settle_whole
 from .base import LastAxis, Shape, Theta
 
 __all__ = ["INITIALIZATIONS", "AugmentedLinear", "Linear"]
@@ -31,10 +32,7 @@ class _Affine(LastAxis):
     initialization: str = "uniform"
 
     def __post_init__(self) -> None:
-        for name in ("in_features", "out_features"):
-            size = getattr(self, name)
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise OptionError(f"{type(self).__name__}: {name}={size!r}, expected a whole number of at least 1.")
+        settle_whole(self, "in_features", "out_features", low=1)
         if self.initialization not in INITIALIZATIONS:
             raise unknown_name("initialization", str(self.initialization), INITIALIZATIONS)
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace
-from ..errors import OptionError
 from ..functions import total
 from ..operators import Diagonal, Identity, LowRankUpdate, Operator
+from ..options import settle_number, settle_whole
 from .base import Closed, LastAxis, Linearization, Shape, Theta
 
 __all__ = ["LayerNorm", "RMSNorm"]
@@ -23,10 +23,8 @@ class _Normalization(LastAxis):
     gain: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.features, int) or self.features < 1:
-            raise OptionError(f"{type(self).__name__}: features={self.features!r}, expected a whole number >= 1.")
-        if not self.eps >= 0:
-            raise OptionError(f"{type(self).__name__}: eps={self.eps!r}, expected a number >= 0.")
+        settle_whole(self, "features", low=1)
+        settle_number(self, "eps", low=0)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape itself, which must end in ``features``."""

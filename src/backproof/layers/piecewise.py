@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..arrays import Array
 from ..errors import OptionError
 from ..functions import choose, indicator, magnitude
+from ..options import settle_number
 from .elementwise import Elementwise
 
 __all__ = ["Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "ReLU6", "Softshrink", "Threshold"]
@@ -21,6 +22,7 @@ class Hardtanh(Elementwise):
     high: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.low < self.high:
             raise OptionError(f"Hardtanh: low={self.low} and high={self.high}, expected low < high.")
 
@@ -91,6 +93,9 @@ class Softshrink(Elementwise):
 
     width: float = 0.5
 
+    def __post_init__(self) -> None:
+        settle_number(self, "width", low=0)
+
     def function(self, x: Array) -> Array:
         """Return x - width, x + width, or 0 between."""
         return choose(magnitude(x) <= self.width, 0.0, choose(x > 0, x - self.width, x + self.width), x)
@@ -109,6 +114,9 @@ class Hardshrink(Elementwise):
     """``y = x`` outside [-width, width] and 0 within; the derivative at the jumps is taken as 0."""
 
     width: float = 0.5
+
+    def __post_init__(self) -> None:
+        settle_number(self, "width", low=0)
 
     def function(self, x: Array) -> Array:
         """Return x outside [-width, width], else 0."""

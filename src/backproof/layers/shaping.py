@@ -1,6 +1,7 @@
 """Layers that rearrange or drop entries."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from ..arrays import Array, flatten, is_numpy, namespace
 from ..errors import OptionError
 from ..operators import Diagonal, Identity, Operator
+from ..options import check_whole, settle_number, settle_whole
 from .base import Closed, Layer, Linearization, Shape, Theta
 
 __all__ = ["Dropout", "Flatten", "Reshape"]
@@ -60,9 +62,11 @@ class Reshape(Layer):
     target: Shape
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "target", tuple(self.target))
-        sizes = [size for size in self.target if size != -1]
-        if len(self.target) - len(sizes) > 1 or any(not isinstance(size, int) or size < 1 for size in sizes):
+        if not isinstance(self.target, Iterable):
+            raise OptionError(f"Reshape: target={self.target!r:.40}, expected a tuple of sizes, as in (-1, 2).")
+        target = tuple(check_whole("Reshape", "an axis of target", size, -1) for size in self.target)
+        object.__setattr__(self, "target", target)
+        if target.count(-1) > 1 or 0 in target:
             raise OptionError(f"Reshape: target={self.target}, expected sizes of at least 1 and at most one -1.")
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -109,11 +113,9 @@ class Dropout(Layer):
     place: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p < 1:
-            raise OptionError(f"Dropout: p={self.p!r}, expected a probability in [0, 1).")
-        for name, value in (("seed", self.seed), ("step", self.step or 0), *(("place", entry) for entry in self.place)):
-            if not isinstance(value, int) or value < 0:
-                raise OptionError(f"Dropout: {name}={value!r:.40}, expected a whole number of at least 0.")
+        settle_number(self, "p", low=0, below=1)
+        settle_whole(self, "seed", *["step"] * (self.step is not None), low=0)
+        object.__setattr__(self, "place", tuple(check_whole("Dropout", "place", entry, 0) for entry in self.place))
 
     def training(self, step: int, place: tuple[int, ...] = ()) -> "Dropout":
         """Return the layer with the mask of this step."""

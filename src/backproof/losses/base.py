@@ -79,6 +79,10 @@ class Loss(ABC):
         """Return losses and gradients; a loss whose formulas share work overrides this."""
         return self._losses(z, t), self._gradient(z, t)
 
+    def _rows(self, z: Array) -> Array:
+        """Return the outputs as (batch, n)."""
+        return flatten(z)
+
     def _targets(self, z: Array, y: Array) -> Array:
         """Return the targets as (batch, n) in the dtype of z."""
         return real_targets(type(self).__name__, z, y)
@@ -91,7 +95,7 @@ class Loss(ABC):
         Raises:
             ShapeError, DataError: targets or weights do not fit; the message names the loss.
         """
-        rows = flatten(z)
+        rows = self._rows(z)
         losses = self._losses(rows, self._targets(rows, y))
         return self._reduce(losses, self._factor(rows, weights))
 
@@ -101,28 +105,30 @@ class Loss(ABC):
         Raises:
             ShapeError, DataError: targets or weights do not fit; the message names the loss.
         """
-        rows = flatten(z)
+        rows = self._rows(z)
         losses, gradient = self._both(rows, self._targets(rows, y))
         factor = self._factor(rows, weights)
         return self._reduce(losses, factor), gradient * factor
 
     def hessian(self, z: Array, y: Array, weights: Array | None = None) -> Operator:
         """Return the Hessian d2 loss / d z2: n x n, symmetric, one per example, with the batch's factors."""
-        rows = flatten(z)
+        rows = self._rows(z)
         return self._hessian(rows, self._targets(rows, y), self._columns(rows, weights))
 
     def hessian_rows(self, z: Array, y: Array, weights: Array | None = None) -> Array:
         """Return R of shape (batch, k, n) with R^T R = ``hessian(z, y, weights)`` for every example."""
-        rows = flatten(z)
+        rows = self._rows(z)
         return self._hessian_rows(rows, self._targets(rows, y), self._columns(rows, weights))
 
     def examples(self, z: Array, y: Array) -> Array:
         """Return the loss of every example, (batch,), without weights or mean."""
-        rows = flatten(z)
+        rows = self._rows(z)
         return self._losses(rows, self._targets(rows, y))
 
     def _factor(self, z: Array, weights: Array | None) -> Any:
         """Return what every example's loss is multiplied by: a number, or (batch, 1)."""
+        if not z.shape[0]:
+            raise ShapeError(f"{type(self).__name__}: the batch has no examples, expected at least one.")
         if weights is None:
             return 1 if self.reduction == "sum" or z.shape[0] == 1 else reciprocal(z.shape[0], z)
         xp = namespace(z)

@@ -1,13 +1,15 @@
 """Losses of class labels and probabilities, taken on logits."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..arrays import Array, dtype_name, eye, flatten, in_library_of, is_numpy, namespace
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..functions import log_softmax, shift, sigmoid, softmax, softplus, total
 from ..operators import Diagonal, LowRankUpdate, Operator
+from ..options import settle_number
 from .base import Loss, real_targets, refuse_targets
 
 
@@ -29,8 +31,9 @@ class CrossEntropy(Loss):
         delta: (batch, n)
 
     Raises:
-        DataError: an index is not in [0, n); the message names the example.
-        ShapeError: the targets fit neither form.
+        DataError: an index is not in [0, n), or a distribution has a negative, infinite or NaN entry; the message
+            names the example.
+        ShapeError: the targets fit neither form, or the outputs have more than one axis.
 
     Source: MATH, "Losses".
     """
@@ -39,8 +42,16 @@ class CrossEntropy(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.smoothing <= 1:
-            raise OptionError(f"CrossEntropy: smoothing={self.smoothing!r}, expected a number in [0, 1].")
+        settle_number(self, "smoothing", low=0, high=1)
+
+    def _rows(self, z: Array) -> Array:
+        if z.ndim > 2:
+            came = ", ".join(["batch", *map(str, z.shape[1:])])
+            raise ShapeError(
+                f"CrossEntropy: outputs have shape ({came}), expected (batch, n), one distribution for every example; "
+                f"for one at every place make places examples, as in x.reshape(-1, n), or end with Flatten()."
+            )
+        return flatten(z)
 
     def _targets(self, z: Array, y: Array) -> Array:
         y = in_library_of(z, y)
@@ -53,6 +64,7 @@ class CrossEntropy(Loss):
             )
         else:
             t = real_targets("CrossEntropy", z, y)
+            refuse_targets("CrossEntropy", t, ~((t >= 0) & (t < math.inf)), "a share of at least 0")
         return t if self.smoothing == 0 else (1 - self.smoothing) * t + self.smoothing / z.shape[1]
 
     @staticmethod

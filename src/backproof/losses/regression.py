@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import Array, flatten, namespace
-from ..errors import OptionError
 from ..functions import choose, magnitude, total
 from ..operators import Diagonal, Operator, ScaledIdentity
+from ..options import settle_number
 from .base import Loss, real_targets, refuse_targets
 
 
@@ -76,8 +76,7 @@ class Huber(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.width > 0:
-            raise OptionError(f"Huber: width={self.width!r}, expected a positive number.")
+        settle_number(self, "width", above=0)
 
     def _losses(self, z: Array, t: Array) -> Array:
         r = z - t
