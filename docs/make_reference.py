@@ -23,6 +23,7 @@ SECTIONS = {
     "Training": "training",
     "Data": "data",
     "Models": "model",
+    "Certificates": "proving",
     "Summaries": "summaries",
 }
 HEADER = "# Reference\n\nMade from the docstrings by `make reference`; a test keeps it true.\n"

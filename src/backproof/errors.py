@@ -42,6 +42,10 @@ class MissingExtraError(BackproofError, ImportError):
     """A feature needs a package that is not installed; the message has the install line."""
 
 
+class ProofError(BackproofError):
+    """A proof that Coq does not accept, or whose sources are missing."""
+
+
 class KinkWarning(UserWarning):
     """A derivative was asked for at a point where a layer has none; PyTorch's choice was taken."""
 

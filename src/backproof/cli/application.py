@@ -15,7 +15,7 @@ from .console import one_line
 
 FINE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
-_ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, evaluate, summarize, measure.
+_ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, evaluate, summarize, measure, prove.
 
 \b
   backproof train digits -o digits.backproof
@@ -24,6 +24,7 @@ _ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, e
   backproof evaluate digits.backproof digits
   backproof summary digits.backproof
   backproof spectrum digits.backproof digits -o spectrum.npz
+  backproof prove digits.backproof -o digits.v
 
 DATA is a built-in word (digits, iris, wine, breast_cancer, diabetes), a CSV, Parquet, NPZ or NPY file, a folder of
 IDX files as of MNIST, or - for CSV on standard input. Data go to standard output, everything else to standard error.
@@ -51,7 +52,7 @@ def _root(
 
 def application() -> typer.Typer:
     """Return the application with all its commands."""
-    from . import evaluation, measuring, prediction, summarizing, training
+    from . import evaluation, measuring, prediction, proving, summarizing, training
 
     app = typer.Typer(name="backproof", help=_ABOUT, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     app.callback(help=_ABOUT)(_root)
@@ -59,6 +60,7 @@ def application() -> typer.Typer:
     app.command("predict")(prediction.predict)
     app.command("evaluate")(evaluation.evaluate)
     app.command("summary")(summarizing.summarize)
+    app.command("prove")(proving.prove)
     for measure in (measuring.jacobian, measuring.spectrum, measuring.ntk, measuring.ggn):
         app.command(measure.__name__)(measure)
     return app
