@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+import backproof as bp
 from backproof.errors import OptionError
-from backproof.training import OPTIMIZERS, SGD, Adam, AdamW, Momentum, Nesterov, RMSProp
+from backproof.training import OPTIMIZERS, SGD, Adam, AdamW, Momentum, Nesterov, RMSProp, Training, fit
 from backproof.training.optimizers import BLOCK
 
 PAIRS = {
@@ -35,7 +36,7 @@ def quadratic_gradient(w, noise):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1, 1])
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("size", [7, 2 * BLOCK + 5])
 def test_fifty_steps_equal_torch(name, weight_decay, dtype, tolerance, size):
@@ -113,6 +114,19 @@ def test_decay_per_parameter_leaves_the_others_alone():
         optimizer.step(w, np.zeros_like(w), optimizer.start(w), 0.1, decay)
         assert (w[: BLOCK + 1] == 1).all()
         np.testing.assert_allclose(w[BLOCK + 1 :], 0.95, rtol=1e-15)
+
+
+@pytest.mark.parametrize("decayed", ["all", "weights"])
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_whole_number_as_weight_decay_trains_like_a_fraction(name, decayed):
+    net = bp.Network([bp.Linear(200, 100)])
+    assert net.layout.size > BLOCK
+    x, y = np.ones((2, 200), np.float32), np.zeros((2, 100), np.float32)
+    vectors = [
+        fit(net, net.initialize(0), x, y, bp.SquaredError(), Training(1, 2, name, weight_decay=decay, decayed=decayed))
+        for decay in (1, 1.0, np.int64(1), np.float32(1))
+    ]
+    assert all((fitted.theta.vector == vectors[0].theta.vector).all() for fitted in vectors)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class Optimizer(ABC):
         for where in _blocks(vector.shape[0]):
             w, g, s, *moments = arrays if where is None else [array[where] for array in arrays]
             if decays:
-                part = weight_decay if where is None or isinstance(weight_decay, float) else weight_decay[where]
+                part = weight_decay[where] if where and isinstance(weight_decay, np.ndarray) else weight_decay
                 self._decay(w, g, s, part, learning_rate)
             self._update(w, g, s, moments, coefficients)
         if memory.count % self._flush_interval == 0:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from ..errors import OptionError, unknown_name
@@ -64,15 +65,17 @@ class Training:
         value = getattr(self, name)
         if name == "patience" and value is None:
             return
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise OptionError(f"Training: {name}={value!r}, expected a whole number of at least {least}.")
+        object.__setattr__(self, name, int(value))
 
     def _check_real(self, name: str) -> None:
         value = getattr(self, name)
         if name == "clip_norm" and value is None:
             return
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < math.inf:
             raise OptionError(f"Training: {name}={value!r}, expected a finite number of at least 0.")
+        object.__setattr__(self, name, float(value))
 
     def describe(self) -> dict[str, Any]:
         """Return the settings as plain data."""
