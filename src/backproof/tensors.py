@@ -2,8 +2,8 @@
 
 The file is the length of its header (8 bytes, little-endian), the header (JSON: element type, shape and place of
 every array, and a table of texts under ``__metadata__``), then the arrays' bytes without gaps. The reader allocates
-nothing that the file's own length and a small fixed allowance do not account for, and never maps the file: a mapped file that shrinks while
-it is read would end the process.
+nothing that the file's own length and a small fixed allowance do not account for, and never maps the file: a mapped
+file that shrinks while it is read would end the process.
 """
 
 import json

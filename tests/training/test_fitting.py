@@ -1,5 +1,7 @@
 """fit: what it learns, that it is reproducible, and what it says of bad input."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,8 @@ from backproof.training import (
     SGD,
     Adam,
     AdamW,
+    Batches,
     Cosine,
-    Examples,
     Momentum,
     Training,
     WarmUp,
@@ -36,7 +38,7 @@ def test_a_network_learns_and_its_history_says_so():
     assert all(entry.seconds > 0 for entry in fitted.history)
     best = fitted.history[fitted.best_epoch - 1]
     assert best.metric == max(fitted.history.metrics)
-    assert evaluate(net, fitted.best, Examples(*held), LOSS, "accuracy") == (best.validation_loss, best.metric)
+    assert evaluate(net, fitted.best, Batches(*held), LOSS, "accuracy") == (best.validation_loss, best.metric)
 
 
 def test_the_starting_parameters_are_left_alone():
@@ -335,6 +337,9 @@ def test_bad_input_gets_one_line_that_says_what_is_wrong(change, error, words):
         ({"optimizer": 3}, "optimizer=3"),
         ({"epochs": -1}, "epochs=-1"),
         ({"epochs": 2.5}, "epochs=2.5"),
+        ({"epochs": True}, "epochs=True"),
+        ({"seed": np.True_}, "seed="),
+        ({"weight_decay": np.True_}, "weight_decay="),
         ({"batch_size": 0}, "batch_size=0"),
         ({"patience": 0}, "patience=0"),
         ({"clip_norm": 0.0}, "clip_norm"),
@@ -354,3 +359,9 @@ def test_settings_survive_their_description():
     assert optimizer_from(plain["optimizer"]) == settings.optimizer
     assert schedule_from(plain["schedule"]) == settings.schedule
     assert Training(**plain) == settings
+
+
+def test_numbers_of_numpy_become_plain_settings():
+    settings = Training(np.int64(3), np.int32(4), patience=np.int8(2), seed=np.uint64(7), clip_norm=np.float32(0.5))
+    assert settings == Training(3, 4, patience=2, seed=7, clip_norm=0.5)
+    assert json.loads(json.dumps(settings.describe())) == settings.describe()

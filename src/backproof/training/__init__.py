@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from .evaluation import evaluate
-from .examples import Examples
+from .examples import Batches
 from .fitting import fit
 from .history import Epoch, Fitted, History
 from .metrics import METRICS
@@ -23,10 +23,10 @@ __all__ = [
     "AdamW",
     "BackproofClassifier",
     "BackproofRegressor",
+    "Batches",
     "Constant",
     "Cosine",
     "Epoch",
-    "Examples",
     "Fitted",
     "History",
     "Momentum",

@@ -1,12 +1,11 @@
-"""Checkpoints: the whole state of a training in one safetensors file, replaced atomically."""
+"""Checkpoints: the whole state of a training in one file in the safetensors format, replaced atomically."""
 
 import json
 import math
 import os
 import time
 import zlib
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,35 @@ import numpy as np
 
 from ..arrays import Array, dtype_name
 from ..errors import ModelFileError, OptionError
-from ..files import atomic_write
 from ..losses import Loss, describe_loss
 from ..network import Network
-from .examples import Examples
+from ..tensors import TensorFile, one_line, open_tensors, strict_json, write_tensors
+from .examples import Batches
 from .history import Epoch
 from .settings import Training
 from .state import State
 
 FORMAT = "backproof checkpoint"
-VERSION = 1
+VERSION = 2
 
 _HARMLESS = ("patience", "tolerance")
 """Settings that do not change the steps already taken."""
+
+SMALL = 2**26
+"""Data of up to so many bytes are digested whole, wherever they lie."""
+
+SAMPLE = 4096
+"""How many rows of larger data that are not in memory are digested."""
+
+BLOCK = 2**24
+"""Bytes digested at a time."""
+
+_HISTORY = ("loss", "validation_loss", "metric", "seconds")
+"""The columns of the array ``history``; a row is an epoch, and NaN stands for None."""
+
+
+class _Foreign(Exception):
+    """A file that is whole, but not a checkpoint of this training."""
 
 
 class Checkpoint:
@@ -56,9 +71,7 @@ class Checkpoint:
         """
         place = (state.epoch, state.step)
         if place != self._saved:
-            data = _encoded(state, self.identity)
-            with atomic_write(self.path, ModelFileError) as file:
-                file.write(data)
+            write_tensors(self.path, {"backproof": _record_of(state, self.identity)}, _arrays_of(state))
             self._saved = place
         self.due = time.perf_counter() + self.seconds
 
@@ -70,14 +83,15 @@ class Checkpoint:
         """
         if not self.path.exists():
             return False
+        if not self.path.is_file():
+            raise ModelFileError(f"checkpoint {str(self.path)!r} is not a file.")
         try:
             self._load(state)
-        except ModelFileError:
-            raise
+        except _Foreign as error:
+            raise ModelFileError(f"checkpoint {str(self.path)!r} {one_line(error)}") from None
         except Exception as error:
-            # The reader's exceptions for hostile input are many; all mean the same here.
-            reason = str(error).split("\n")[0][:200] or type(error).__name__
-            raise ModelFileError(f"checkpoint {str(self.path)!r} is damaged: {reason}") from error
+            # A hostile file raises whatever its first wrong part meets; all mean the same here.
+            raise ModelFileError(f"checkpoint {str(self.path)!r} is damaged: {one_line(error)}") from error
         return True
 
     @property
@@ -86,25 +100,20 @@ class Checkpoint:
         return math.ceil(examples / size)
 
     def _load(self, state: State) -> None:
-        import safetensors
-
-        if not self.path.is_file():
-            raise ModelFileError(f"checkpoint {str(self.path)!r} is not a file.")
-        with safetensors.safe_open(self.path, framework="numpy") as file:
-            record = _record(file.metadata(), self.path)
-            _compare(record["identity"], self.identity, self.path)
+        with open_tensors(self.path) as file:
+            record = _read_record(file.metadata)
+            _compare(record["identity"], self.identity)
             _require(record["step"] <= self._steps_per_epoch, "step")
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            _check_shapes(shapes, state, has_best=record["best_epoch"] is not None)
-            arrays = {name: _checked(file.get_tensor(name), name, state.theta.vector) for name in shapes}
+            _check_entries(file, state, record)
+            arrays = {name: _checked(file.read(name), name) for name in file.entries}
         _restore(state, record, arrays)
 
 
 def identity_of(
     net: Network,
     state: State,
-    examples: Examples,
-    held_out: Examples | None,
+    examples: Batches,
+    held_out: Batches | None,
     loss: Loss,
     settings: Training,
     metric: str | None,
@@ -129,27 +138,51 @@ def identity_of(
     return plain
 
 
-def _mark(examples: Examples) -> dict[str, Any]:
-    """Return what tells one data set from another at a glance: sizes, and checksums of its ends."""
+def _mark(examples: Batches) -> dict[str, Any]:
+    """Return what tells one data set from another: sizes, and checksums of the data and of what is made of them."""
     ends = [examples.batch(np.asarray([place], dtype=np.intp)) for place in (0, len(examples) - 1)]
     x, y = ends[0]
-    marked = {"examples": len(examples), "x": list(x.shape[1:]), "y": list(y.shape[1:])}
-    for name, arrays in (("x checksum", [end[0] for end in ends]), ("y checksum", [end[1] for end in ends])):
-        marked[name] = _checksum(*arrays)
-    marked["weights checksum"] = None if examples.weights is None else _checksum(examples.weights)
-    return marked
+    return {
+        "examples": len(examples),
+        "x": list(x.shape[1:]),
+        "y": list(y.shape[1:]),
+        "x checksum": _checksum([*_sampled(examples.x), *(end[0] for end in ends)]),
+        "y checksum": _checksum([*_sampled(examples.y), *(end[1] for end in ends)]),
+        "weights checksum": None if examples.weights is None else _checksum([examples.weights]),
+    }
 
 
-def _checksum(*arrays: Array) -> int:
+def _sampled(data: Any) -> Iterator[Array]:
+    """Yield an array in blocks of rows: the whole if it is in memory or small, else ``SAMPLE`` rows evenly spaced."""
+    count = len(data)
+    row = np.asarray(data[:1]).nbytes
+    step = 1 if _in_memory(data) or count * row <= SMALL else max(1, count // SAMPLE)
+    rows = max(1, BLOCK // max(1, row)) * step
+    for start in range(0, count, rows):
+        stop = min(start + rows, count)
+        yield np.asarray(data[start:stop] if step == 1 else data[np.arange(start, stop, step)])
+
+
+def _in_memory(data: Any) -> bool:
+    """Tell whether an array, through all the views that it is of, is one of NumPy's that is not mapped."""
+    if not isinstance(data, np.ndarray):
+        return False
+    while isinstance(data, np.ndarray):
+        if isinstance(data, np.memmap):
+            return False
+        data = data.base
+    return True
+
+
+def _checksum(arrays: Iterable[Array]) -> int:
     value = 0
     for array in arrays:
-        value = zlib.crc32(np.ascontiguousarray(array).tobytes(), value)
+        whole = np.ascontiguousarray(array.astype(str) if array.dtype.hasobject else array)
+        value = zlib.crc32(whole.view(np.uint8).data if whole.size and whole.ndim else whole.tobytes(), value)
     return value
 
 
-def _encoded(state: State, identity: dict[str, Any]) -> bytes:
-    import safetensors.numpy
-
+def _record_of(state: State, identity: dict[str, Any]) -> str:
     record = {
         "format": FORMAT,
         "version": VERSION,
@@ -160,25 +193,27 @@ def _encoded(state: State, identity: dict[str, Any]) -> bytes:
         "loss_sum": state.loss_sum,
         "seconds": state.seconds,
         "best_epoch": state.best_epoch,
-        "history": [entry.describe() for entry in state.history],
     }
+    return json.dumps(record, allow_nan=False)
+
+
+def _arrays_of(state: State) -> dict[str, Array]:
+    """Return what a checkpoint holds as arrays; there is no history before the end of the first epoch."""
     arrays = {"vector": state.theta.vector}
     if state.best is not None:
         arrays["best"] = state.best
     arrays.update({f"moment.{name}": moment for name, moment in state.memory.moments.items()})
-    encoded: bytes = safetensors.numpy.save(arrays, {"backproof": json.dumps(record, allow_nan=False)})
-    return encoded
+    rows = [[getattr(entry, name) for name in _HISTORY] for entry in state.history]
+    return arrays | ({"history": np.array(rows, dtype=np.float64)} if rows else {})
 
 
-def _record(metadata: Any, path: Path) -> dict[str, Any]:
-    text = (metadata or {}).get("backproof")
-    record = json.loads(text) if isinstance(text, str) else None
+def _read_record(metadata: Mapping[str, str]) -> dict[str, Any]:
+    record = strict_json(metadata["backproof"], "the description") if "backproof" in metadata else None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ModelFileError(f"{str(path)!r} is not a checkpoint of backproof.")
+        raise _Foreign("is not a checkpoint of backproof.")
     if record.get("version") != VERSION:
-        raise ModelFileError(
-            f"checkpoint {str(path)!r} has version {record.get('version')!r:.20}, expected {VERSION}; "
-            "it was written by another release."
+        raise _Foreign(
+            f"has version {record.get('version')!r:.20}, expected {VERSION}; it was written by another release."
         )
     _check_record(record)
     return record
@@ -191,13 +226,6 @@ def _check_record(record: dict[str, Any]) -> None:
         _require(_is_number(record[name]), name)
     best = record["best_epoch"]
     _require(best is None or (type(best) is int and 1 <= best <= record["epoch"]), "best_epoch")
-    history = record["history"]
-    _require(isinstance(history, list) and len(history) == record["epoch"], "history")
-    names = {item.name for item in fields(Epoch)}
-    for number, entry in enumerate(history, start=1):
-        _require(isinstance(entry, dict) and set(entry) == names and entry["epoch"] == number, "history")
-        _require(_is_number(entry["loss"]) and _is_number(entry["seconds"]), "history")
-        _require(all(entry[name] is None or _is_number(entry[name]) for name in names), "history")
 
 
 def _is_number(value: Any) -> bool:
@@ -209,35 +237,49 @@ def _require(holds: bool, what: str) -> None:
         raise ValueError(f"its {what} makes no sense")
 
 
-def _check_shapes(shapes: dict[str, tuple[int, ...]], state: State, has_best: bool) -> None:
-    expected = {"vector", *(f"moment.{name}" for name in state.memory.moments), *(["best"] if has_best else [])}
-    _require(set(shapes) == expected, f"list of arrays {sorted(shapes)}")
-    for name, shape in shapes.items():
-        _require(shape == state.theta.vector.shape, f"shape {shape} of {name!r}")
+def _check_entries(file: TensorFile, state: State, record: dict[str, Any]) -> None:
+    """Check names, shapes and types of the arrays before any of them is read."""
+    vector = state.theta.vector
+    names = {"vector", *(f"moment.{name}" for name in state.memory.moments)}
+    names |= {"best"} if record["best_epoch"] is not None else set()
+    expected = {name: (vector.shape, vector.dtype) for name in names}
+    if record["epoch"]:
+        expected["history"] = ((record["epoch"], len(_HISTORY)), np.dtype(np.float64))
+    _require(set(file.entries) == set(expected), f"list of arrays {sorted(file.entries)!r:.200}")
+    for name, (shape, dtype) in expected.items():
+        entry = file.entries[name]
+        _require(entry.shape == shape and entry.dtype == dtype, f"array {name!r} of {entry.dtype}, {entry.shape},")
 
 
-def _checked(array: Array, name: str, like: Array) -> Array:
-    _require(array.dtype == like.dtype, f"dtype {array.dtype} of {name!r}")
-    _require(bool(np.isfinite(array).all()), f"{name!r}, which is not finite,")
+def _checked(array: Array, name: str) -> Array:
+    parts = array[:, [0, 3]] if name == "history" else array
+    _require(bool(np.isfinite(parts).all()), f"{name!r}, which is not finite,")
+    _require(not np.isinf(array).any(), f"{name!r}, which is not finite,")
     return array
 
 
 def _restore(state: State, record: dict[str, Any], arrays: dict[str, Array]) -> None:
     np.copyto(state.theta.vector, arrays["vector"])
-    state.best = np.array(arrays["best"]) if "best" in arrays else None
+    state.best = arrays.get("best")
     for name, moment in state.memory.moments.items():
         np.copyto(moment, arrays[f"moment.{name}"])
     state.memory.count = record["count"]
     state.epoch, state.step, state.best_epoch = record["epoch"], record["step"], record["best_epoch"]
     state.loss_sum, state.seconds = float(record["loss_sum"]), float(record["seconds"])
-    state.history = [Epoch(**entry) for entry in record["history"]]
+    rows = arrays["history"].tolist() if record["epoch"] else []
+    state.history = [_epoch(number, row) for number, row in enumerate(rows, start=1)]
 
 
-def _compare(came: Any, expected: dict[str, Any], path: Path) -> None:
+def _epoch(number: int, row: list[float]) -> Epoch:
+    values = {name: None if math.isnan(value) else value for name, value in zip(_HISTORY, row, strict=True)}
+    return Epoch(number, **values)  # type: ignore[arg-type]
+
+
+def _compare(came: Any, expected: dict[str, Any]) -> None:
     for place, before, now in _differences(came, expected):
-        raise ModelFileError(
-            f"checkpoint {str(path)!r} is of another training: {place} was {before!r:.60}, now it is {now!r:.60}; use "
-            "what it had, or start anew without resume."
+        raise _Foreign(
+            f"is of another training: {place} was {before!r:.60}, now it is {now!r:.60}; use what it had, or start "
+            "anew without resume."
         )
 
 

@@ -15,7 +15,7 @@ from ..losses import Loss
 from ..network import Network
 from ..parameters import Parameters
 from .evaluation import BATCH
-from .examples import Examples
+from .examples import Batches
 from .fitting import Run
 from .optimizers import Memory
 from .progress import Display, display_for
@@ -155,7 +155,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         if first:
             self._start(X, y, random, classes)
         self._check_goes_on(y)
-        examples = Examples(X, self._encode(y, X.dtype), weights)
+        examples = Batches(X, self._encode(y, X.dtype), weights)
         done = self._epochs_done
         settings = replace(self._settings(examples, random), epochs=done + 1, patience=None)
         state = State.start(self.parameters_, settings)
@@ -166,7 +166,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self._keep(state, goes_on=True)
         return self
 
-    def _run(self, examples: Examples, held_out: Examples | None, settings: Training, display: Display) -> Run:
+    def _run(self, examples: Batches, held_out: Batches | None, settings: Training, display: Display) -> Run:
         metric = self._metric if held_out is not None else None
         return Run(self.network_, examples, held_out, self._make_loss(), settings, metric, None, display)
 
@@ -204,9 +204,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     def _check_goes_on(self, y: Array) -> None:
         """Raise if the targets differ in kind from those of the first fit."""
 
-    def _split(self, X: Array, y: Array, weights: Array | None, random: Any) -> tuple[Examples, Examples | None]:
+    def _split(self, X: Array, y: Array, weights: Array | None, random: Any) -> tuple[Batches, Batches | None]:
         if not self.early_stopping:
-            return Examples(X, self._encode(y, X.dtype), weights), None
+            return Batches(X, self._encode(y, X.dtype), weights), None
         if not 0 < self.validation_fraction < 1:
             raise OptionError(f"validation_fraction={self.validation_fraction!r}, expected a number between 0 and 1.")
         train, held = train_test_split(
@@ -219,9 +219,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             )
         targets = self._encode(y, X.dtype)
         part = None if weights is None else weights[train]
-        return Examples(X[train], targets[train], part), Examples(X[held], targets[held], who="validation data")
+        return Batches(X[train], targets[train], part), Batches(X[held], targets[held], who="validation data")
 
-    def _settings(self, examples: Examples, random: Any) -> Training:
+    def _settings(self, examples: Batches, random: Any) -> Training:
         count = len(examples)
         size = min(200, count) if self.batch_size == "auto" else min(_whole("batch_size", self.batch_size), count)
         mean_weight = 1.0 if examples.weights is None else float(examples.weights.mean())

@@ -9,7 +9,7 @@ from ..errors import NonFiniteError
 from ..losses import Loss
 from ..network import Network
 from ..parameters import Parameters
-from .examples import Examples
+from .examples import Batches
 from .metrics import metric_class
 
 BATCH = 1024
@@ -19,7 +19,7 @@ BATCH = 1024
 def evaluate(
     net: Network,
     theta: Parameters,
-    examples: Examples,
+    examples: Batches,
     loss: Loss,
     metric: str | None = None,
     *,

@@ -11,7 +11,7 @@ from ..errors import DataError, DtypeError, ShapeError
 Prepare = Callable[[Array], Array]
 
 
-class Examples:
+class Batches:
     """Inputs and targets that are read a batch at a time.
 
     Args:

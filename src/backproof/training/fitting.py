@@ -16,7 +16,7 @@ from ..network import Network
 from ..parameters import Parameters
 from .checkpoint import Checkpoint, identity_of
 from .evaluation import evaluate
-from .examples import Examples, Prepare, order
+from .examples import Batches, Prepare, order
 from .history import Epoch, Fitted, History, Stopped
 from .interruption import Interruption
 from .metrics import metric_class
@@ -73,7 +73,7 @@ def fit(
         ModelFileError: the checkpoint cannot be written or read, or is of another training.
     """
     settings = Training() if settings is None else settings
-    examples = Examples(x, y, weights, prepare, prepare_target)
+    examples = Batches(x, y, weights, prepare, prepare_target)
     held_out = _validation(validation, prepare, prepare_target)
     with np.errstate(all="ignore"):
         _check(net, theta, examples, held_out, loss, metric)
@@ -94,17 +94,17 @@ def _resume(file: Checkpoint | None, state: State) -> None:
     file.load(state)
 
 
-def _validation(pair: Any, prepare: Prepare | None, prepare_target: Prepare | None) -> Examples | None:
+def _validation(pair: Any, prepare: Prepare | None, prepare_target: Prepare | None) -> Batches | None:
     if pair is None:
         return None
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise OptionError(f"fit: validation is a {type(pair).__name__}, expected a pair (x, y) or None.")
     x, y = pair
-    return Examples(x, y, None, prepare, prepare_target, who="validation data")
+    return Batches(x, y, None, prepare, prepare_target, who="validation data")
 
 
 def _check(
-    net: Network, theta: Parameters, examples: Examples, held_out: Examples | None, loss: Loss, metric: str | None
+    net: Network, theta: Parameters, examples: Batches, held_out: Batches | None, loss: Loss, metric: str | None
 ) -> None:
     """Find what does not fit before any work is done: shapes, dtypes, targets, metric."""
     if not is_numpy(theta.vector):
@@ -132,8 +132,8 @@ class Run:
     """A training under way: what does not change while the state does."""
 
     net: Network
-    examples: Examples
-    held_out: Examples | None
+    examples: Batches
+    held_out: Batches | None
     loss: Loss
     settings: Training
     metric: str | None
