@@ -124,6 +124,24 @@ def test_wrong_lengths_and_batches_are_refused_by_name(build: Build) -> None:
 
 
 @every_case
+@pytest.mark.parametrize("mode", ["each", "mixed"])
+def test_leading_axis_of_one_serves_every_example(build: Build, mode: str) -> None:
+    g = np.random.default_rng(0)
+    for mine, theirs in ((1, 5), (5, 1)):
+        for shape in ((4, 4), (2, 6), (6, 2)):
+            operator = build(Maker(mode, mine), *shape)
+            if operator is None:
+                continue
+            u, v = g.normal(size=(theirs, 2, shape[0])), g.normal(size=(theirs, shape[1]))
+            J = operator.dense(np.ones(1))
+            J = J if J.ndim == 3 else J[None]
+            agree(operator.pull(u), u @ J, 1e-12, f"rows of {operator!r}")
+            agree(operator.pull(u[:, 0]), (u @ J)[:, 0], 1e-12, f"pull of {operator!r}")
+            agree(operator.pull_sum(u[:, 0]), (u @ J)[:, 0].sum(0), 1e-12, f"pull_sum of {operator!r}")
+            agree(operator.push(v), (J @ v[:, :, None])[:, :, 0], 1e-12, f"push of {operator!r}")
+
+
+@every_case
 def test_at_sign_is_push_from_the_right_and_pull_from_the_left(build: Build) -> None:
     operator = built(build)[0]
     m, n = operator.shape
@@ -149,6 +167,25 @@ def test_repr_says_shape_and_batch() -> None:
             lambda a, b: ops.Dense(np.ones((2, 3, 3))) @ ops.Dense(np.ones((4, 3, 3))),
             r"dense @ dense: batch sizes \[2, 4\] differ",
         ),
+        (
+            lambda a, b: ops.Dense(np.ones((1, 3, 3))) @ ops.Diagonal(np.ones((4, 3))),
+            r"batch sizes \[1, 4\] differ, .* A matrix for all examples has no batch axis",
+        ),
+        (
+            lambda a, b: ops.Dense(np.ones(3)).pull(np.ones((2, 3))),
+            r"Dense: matrix has shape \(3,\), expected \(m, n\)",
+        ),
+        (lambda a, b: ops.Selection(np.array([0, 3]), 3), "Selection: index holds 0 to 3, expected 0 to 2"),
+        (lambda a, b: ops.Selection(np.array([-1]), 3), "Selection: index holds -1 to -1"),
+        (lambda a, b: ops.Selection(np.array(1), 3), r"Selection: index has shape \(\), expected"),
+        (lambda a, b: ops.DirectSum(ops.Diagonal(np.ones((5, 3))), 2), r"DirectSum: Diagonal.*batch 5\) at 2 places"),
+        (lambda a, b: ops.Stack(a, 0), r"Stack: .* at 0 places, expected a batch"),
+        (
+            lambda a, b: ops.LowRankUpdate(ops.Identity(3), np.ones((3, 1)), np.ones((4, 1))),
+            r"LowRankUpdate: U has shape \(3, 1\), V \(4, 1\), expected \(n, r\)",
+        ),
+        (lambda a, b: ops.LowRankUpdate(ops.Identity(3), np.ones(3), np.ones(3)), r"U has shape \(3,\)"),
+        (lambda a, b: ops.LowRankUpdate(a, np.ones((2, 1)), np.ones((2, 1))), r"a base of n x n, which is Dense"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(make: Callable[[Any, Any], Any], message: str) -> None:

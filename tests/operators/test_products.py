@@ -11,7 +11,7 @@ from backproof import operators as ops
 from backproof.operators import OPERATORS, Operator, product_cost
 from cases import OPERATOR_CASES, Maker
 from numbers_that_count import counted, counting
-from oracles import check_product
+from oracles import agree, check_product
 
 STRUCTURES = sorted(OPERATORS)
 SIZES = ((4, 4, 4), (2, 4, 6), (6, 2, 4), (4, 6, 2))
@@ -55,6 +55,20 @@ def test_product_cost_is_the_multiplications_that_happen(left: str) -> None:
 def test_product_cost_bounds_the_multiplications_of_a_batch(left: str) -> None:
     for one, two in pairs(left, MODES[2:4], counted):
         assert counting(matmul, one, two) <= 3 * product_cost(one, two), f"{one!r} @ {two!r}"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_factors_without_arrays_have_no_dtype_to_give(dtype: str) -> None:
+    swap = ops.Selection(np.array([1, 0]), 2)
+    for one, two in (
+        (ops.DirectSum(swap, 2), ops.Selection(np.array([0, 2, 1, 3]), 4)),
+        (ops.BlockDiagonal((swap, swap)), ops.DirectSum(swap, 2)),
+    ):
+        product = one @ two
+        assert isinstance(product, ops.Product)
+        u = np.arange(8, dtype=dtype).reshape(2, 4)
+        assert product.pull(u).dtype == dtype
+        agree(product.pull(u), u @ one.dense(u) @ two.dense(u), 1e-12, "rows")
 
 
 def test_shared_factors_are_multiplied_once() -> None:

@@ -156,7 +156,7 @@ class Branches(Linearization):
         sizes = [flatten(step.output).shape[1] for step in steps]
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
         joints: list[Operator] = [
-            slice_of(end - size, end, ends[-1]).transpose() for size, end in zip(sizes, ends, strict=True)
+            slice_of(end - size, end, ends[-1], scatter=True) for size, end in zip(sizes, ends, strict=True)
         ]
         return cls(output, steps, joints, blocks=lambda parts: Column(tuple(parts)))
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from ..arrays import Array, batch_sum, eye
+from ..arrays import Array, batch_sum, eye, namespace
 from ..errors import ShapeError
 from .table import multiply
 
@@ -89,6 +89,9 @@ class Operator(ABC):
         self._check(u, self.shape[0], "pull_sum", "rows")
         if u.ndim != 2:
             raise ShapeError(f"{self!r}.pull_sum: got shape {tuple(u.shape)}, expected (batch, {self.shape[0]}).")
+        batch = self.batch
+        if batch is not None and batch > u.shape[0]:
+            u = namespace(u).broadcast_to(u, (batch, u.shape[1]))
         return self._pull_sum_into(u, out)
 
     def _pull_sum_into(self, u: Array, out: Array | None) -> Array:

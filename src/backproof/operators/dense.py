@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..arrays import Array, namespace
+from ..errors import ShapeError
 from .base import Operator
 
 
@@ -16,7 +17,11 @@ class Dense(Operator):
 
     @property
     def shape(self) -> tuple[int, int]:
-        return (self.matrix.shape[-2], self.matrix.shape[-1])
+        try:
+            return (self.matrix.shape[-2], self.matrix.shape[-1])
+        except IndexError:
+            came = tuple(self.matrix.shape)
+            raise ShapeError(f"Dense: matrix has shape {came}, expected (m, n) or (batch, m, n).") from None
 
     @property
     def batch(self) -> int | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..arrays import Array
+from ..errors import ShapeError
 from .base import Operator
 from .table import common_batch
 
@@ -21,6 +22,14 @@ class LowRankUpdate(Operator):
     V: Array
     structure: ClassVar[str] = "low-rank update"
 
+    def __post_init__(self) -> None:
+        U, V = self.U.shape, self.V.shape
+        if len(U) < 2 or U[-2:] != V[-2:] or (U[-2], U[-2]) != self.base.shape:
+            raise ShapeError(
+                f"LowRankUpdate: U has shape {tuple(U)}, V {tuple(V)}, expected (n, r) or (batch, n, r) for a base of "
+                f"n x n, which is {self.base!r}."
+            )
+
     @property
     def shape(self) -> tuple[int, int]:
         return self.base.shape
@@ -28,7 +37,7 @@ class LowRankUpdate(Operator):
     @property
     def batch(self) -> int | None:
         arrays = [a.shape[0] for a in (self.U, self.V) if a.ndim == 3]
-        return arrays[0] if arrays else common_batch((self.base,), "LowRankUpdate")
+        return max(arrays) if arrays else common_batch((self.base,), "LowRankUpdate")
 
     @property
     def like(self) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..arrays import Array, block_diagonal, namespace
+from ..errors import ShapeError
 from .base import Operator
 
 
@@ -16,6 +17,14 @@ class _Places(Operator):
 
     inner: Operator
     places: int
+
+    def __post_init__(self) -> None:
+        batch = self.inner.batch
+        if self.places < 1 or (batch is not None and batch % self.places):
+            raise ShapeError(
+                f"{type(self).__name__}: {self.inner!r} at {self.places} places, "
+                "expected a batch of examples times places."
+            )
 
     @property
     def batch(self) -> int | None:
@@ -36,6 +45,10 @@ class _Places(Operator):
     def _at_places(self, u: Array) -> Array:
         """Pull (batch, k, places, m) through the inner operator, giving (batch, k, places, n)."""
         xp = namespace(u)
+        if self.batch == 1 and u.shape[0] > 1:
+            # One matrix serves every example: all rows are rows of one example.
+            result = self._at_places(xp.reshape(u, (1, u.shape[0] * u.shape[1], *u.shape[2:])))
+            return xp.reshape(result, (*u.shape[:2], *result.shape[2:]))
         batch, k = u.shape[0] if self.batch is None else self.batch, u.shape[1]
         u = xp.broadcast_to(u, (batch, *u.shape[1:]))
         rows = xp.reshape(xp.permute_dims(u, (0, 2, 1, 3)), (batch * self.places, k, u.shape[3]))
@@ -100,6 +113,8 @@ class Stack(_Places):
         return xp.sum(rows, axis=2)
 
     def _pull_sum(self, u: Array, out: Array | None) -> Array:
+        if self.inner.batch not in (None, u.shape[0] * self.places):
+            return _Places._pull_sum(self, u, out)
         rows = namespace(u).reshape(u, (u.shape[0] * self.places, self.inner.shape[0]))
         return self.inner._pull_sum(rows, out)
 

@@ -15,7 +15,7 @@ from .kronecker import Kronecker
 from .low_rank import LowRankUpdate
 from .selection import Selection
 from .sums import Product, Sum
-from .table import ANY, PRODUCTS, Rule, multiply, product_cost
+from .table import ANY, ARRAYLESS, PRODUCTS, Rule, multiply, product_cost
 
 # -- what a rule computes: (left, right) -> operator ---------------------------------------------------------
 
@@ -129,10 +129,6 @@ def _same_direction(left: Selection, right: Selection) -> bool:
     return left.scatter == right.scatter
 
 
-def _both_select(left: Operator, right: Operator) -> bool:
-    return isinstance(right, Selection)
-
-
 def _blocks_fit(left: Any, right: Any) -> bool:
     return len(left.parts) == len(right.parts) and all(
         a.shape[1] == b.shape[0] for a, b in zip(left.parts, right.parts, strict=True)
@@ -194,6 +190,7 @@ _LOW_RANK_SCALE = Rule(
 PRODUCTS.update(
     {
         (ANY, ANY): _BY_ROWS,
+        (ARRAYLESS, ARRAYLESS): Rule("product", _free, _unevaluated),
         (ANY, "dense"): _BY_COLUMNS,
         ("dense", "dense"): _BY_ROWS,
         ("identity", ANY): Rule("right", _free, lambda left, right: right),
@@ -214,7 +211,6 @@ PRODUCTS.update(
         ),
         (ANY, "kronecker"): Rule("kronecker", _free, _any_times_kronecker, _single_row),
         ("selection", "selection"): Rule("selection", _free, _selection_times_selection, _same_direction),
-        ("selection", ANY): Rule("product", _free, _unevaluated, _both_select),
         ("row", "column"): Rule("sum", _paired_cost, _row_times_column, _blocks_fit),
         ("row", "block diagonal"): Rule("row", _paired_cost, _blockwise(Row), _blocks_fit),
         ("block diagonal", "column"): Rule("column", _paired_cost, _blockwise(Column), _blocks_fit),

@@ -1,11 +1,13 @@
 """Matrices that pick entries: slices, permutations, pooling, embeddings."""
 
+import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Array, in_library_of, namespace, scatter_add
+from ..arrays import Array, in_library_of, is_numpy, namespace, scatter_add
+from ..errors import ShapeError
 from .base import Operator
 
 
@@ -22,6 +24,14 @@ class Selection(Operator):
     n: int
     scatter: bool = False
     structure: ClassVar[str] = "selection"
+
+    def __post_init__(self) -> None:
+        index = self.index
+        if index.ndim not in (1, 2):
+            raise ShapeError(f"Selection: index has shape {tuple(index.shape)}, expected (m,) or (batch, m).")
+        # Elsewhere than in NumPy, looking at the numbers would wait for the device.
+        if is_numpy(index) and index.size and not (index.min() >= 0 and index.max() < self.n):
+            raise ShapeError(f"Selection: index holds {index.min()} to {index.max()}, expected 0 to {self.n - 1}.")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -64,6 +74,9 @@ def _take(x: Array, index: Array) -> Array:
     return xp.take_along_axis(xp.broadcast_to(x, (batch, *x.shape[1:])), index, axis=-1)
 
 
-def slice_of(start: int, end: int, n: int) -> Selection:
-    """Return the selection of the entries ``start`` to ``end`` (not included) out of n."""
-    return Selection(np.arange(start, end), n)
+@functools.lru_cache(maxsize=64)
+def slice_of(start: int, end: int, n: int, scatter: bool = False) -> Selection:
+    """Return the selection of the entries ``start`` to ``end`` (not included) out of n, or its transpose."""
+    index = np.arange(start, end)
+    index.flags.writeable = False
+    return Selection(index, n, scatter)

@@ -2,7 +2,7 @@
 
 The table itself is filled in ``products.py``. Looking up goes from the exact pair of structures to a rule for
 one side, taking the first rule that the two matrices' parts fit, and ends at the rule for any pair, which pulls the
-rows of the left matrix through the right operator.
+rows of the left matrix through the right operator. Two matrices that hold no array stay as they are.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ShapeError
 
 ANY = "any"
+ARRAYLESS = "without arrays"
 
 
 def _always(left: Any, right: Any) -> bool:
@@ -45,7 +46,8 @@ def rule_for(left: Any, right: Any) -> Rule:
         rule = PRODUCTS.get(pair)
         if rule is not None and rule.fits(left, right):
             return rule
-    return PRODUCTS[ANY, ANY]
+    kind = ARRAYLESS if left.like is None and right.like is None else ANY
+    return PRODUCTS[kind, kind]
 
 
 def common_batch(parts: Any, who: str) -> int | None:
@@ -56,7 +58,8 @@ def common_batch(parts: Any, who: str) -> int | None:
     """
     batches = {part.batch for part in parts} - {None}
     if len(batches) > 1:
-        raise ShapeError(f"{who}: batch sizes {sorted(batches)} differ, expected one batch size for all factors.")
+        hint = " A matrix for all examples has no batch axis." if 1 in batches else ""
+        raise ShapeError(f"{who}: batch sizes {sorted(batches)} differ, expected one batch size for all parts.{hint}")
     return batches.pop() if batches else None
 
 
