@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backproof as bp
-from backproof.errors import DtypeError, OptionError, ShapeError
+from backproof.errors import DtypeError, NonFiniteError, OptionError, ShapeError
 from backproof.layers import LAYERS, describe, layer_from
 from cases import LAYER_CASES
 from networks import draw_network
@@ -248,6 +248,23 @@ def test_arguments_that_are_no_arrays_or_parameters_are_refused_with_the_way_out
     for dtype in ("foo", "int32", "float16"):
         with pytest.raises(DtypeError, match=r"Network.initialize.*expected .*float32.* or .*float64"):
             network.initialize(dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_output_that_is_not_finite_is_traced_to_where_it_arises(dtype: str) -> None:
+    network, x = net(), np.ones((2, 3), dtype)
+    theta = network.initialize(0, dtype=dtype)
+    x[1, 2] = np.nan
+    with pytest.raises(NonFiniteError, match=r"the input holds nan at \(1, 2\), expected finite numbers"):
+        network(theta, x)
+    x[1, 2] = 1
+    theta["3.bias"][1] = -np.inf
+    with pytest.raises(NonFiniteError, match=r"parameter '3.bias' holds -inf at \(1,\)"):
+        network(theta, x)
+    theta["3.bias"][1] = theta["3.weight"][1, 0] = np.finfo(dtype).max
+    theta["2.0.0.bias"][:] = 100
+    with np.errstate(all="ignore"), pytest.raises(NonFiniteError, match=r"layer 3, Linear\(4 -> 2\): its output holds"):
+        network(theta, x)
 
 
 def test_starting_values_that_a_layer_forgets_or_misshapes_name_the_layer() -> None:

@@ -1,6 +1,7 @@
 """Parameters are one vector with named views."""
 
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,29 @@ def test_copy_astype_and_with_vector_leave_the_original_alone() -> None:
     assert not np.any(theta.vector == 1)
     assert not np.any(theta["0.bias"] == 2)
     assert other["0.weight"].tolist() == np.zeros((2, 3)).tolist()
+
+
+@pytest.mark.parametrize("like", [np.zeros(1), torch.zeros(1)], ids=["numpy", "torch"])
+def test_equal_parameters_have_the_same_names_shapes_dtype_and_numbers(like: Any) -> None:
+    theta = small(like)
+    assert theta == theta.copy()
+    other = theta.copy()
+    other.vector[3] += 1
+    assert theta != other
+    assert theta != dict(theta)
+    renamed = bp.Network([bp.Residual(bp.Linear(2, 2, bias=False)), bp.Linear(3, 2)]).initialize(0, like=like)
+    assert theta != renamed.with_vector(theta.vector)
+    assert small(np.zeros(1)) != small(torch.zeros(1))
+    assert small() != small().astype("float64")
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(theta)
+
+
+def test_vector_is_replaced_by_making_other_parameters() -> None:
+    theta = small()
+    with pytest.raises(AttributeError):
+        theta.vector = np.zeros(12, np.float32)  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(theta)) == theta
 
 
 def test_wrong_lengths_and_names_are_refused() -> None:

@@ -116,7 +116,7 @@ FAULTS: tuple[tuple[str, str, str, str, Callable[..., None], tuple[str, ...]], .
      layer, ("Product",)),
     ("branches swapped", "layers.composed:Branches.A", "in zip(self.joints, self.steps, strict=True)",
      "in zip(self.joints[::-1], self.steps, strict=True)", layer, ("Product",)),
-    ("order of the product reversed", "layers.composed:Steps.A", "reversed(self.steps)", "self.steps", layer,
+    ("order of the product reversed", "layers.composed:_Sequence.A", "reversed(self.steps)", "self.steps", layer,
      ("Shared",)),
     ("a place lost", "operators.places:Stack._pull", "xp.sum(rows, axis=2)", "rows[:, :, 0, :]", operator, ("stack",)),
     ("wrong axis", "operators.places:Stack._pull", "axis=2", "axis=1", operator, ("stack",)),

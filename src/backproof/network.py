@@ -169,9 +169,13 @@ class Network:
 
         Raises:
             ShapeError, DtypeError: x or theta does not fit; the message names the layer.
+            NonFiniteError: NaN or infinity comes out (NumPy); the message names where it arises first.
         """
         self._check(theta, x)
-        return self.chain.value(theta, x)
+        y = self.chain.value(theta, x)
+        if type(y) is np.ndarray and y.dtype.kind != "O" and not np.isfinite(y).all():
+            raise self.first_nonfinite(theta, x) or NonFiniteError(f"Network: the output holds {_first_bad(y)}.")
+        return y
 
     __call__ = forward
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .arrays import Array, dtype_name, namespace
+from .arrays import Array, dtype_name, library, namespace
 from .errors import OptionError, ShapeError, unknown_name
 
 __all__ = ["Layout", "Parameters"]
@@ -59,14 +59,19 @@ class Parameters(Mapping[str, Array]):
         theta[name]: the parameter's shape
     """
 
-    __slots__ = ("_views", "layout", "vector")
+    __slots__ = ("_vector", "_views", "layout")
 
     def __init__(self, layout: Layout, vector: Array) -> None:
         if tuple(vector.shape) != (layout.size,):
             raise ShapeError(f"Parameters: the vector has shape {tuple(vector.shape)}, expected ({layout.size},).")
         self.layout = layout
-        self.vector = vector
+        self._vector = vector
         self._views: dict[str, Array] = {}
+
+    @property
+    def vector(self) -> Array:
+        """All parameters, (P,). Its entries may be written; another vector makes other parameters: ``with_vector``."""
+        return self._vector
 
     def __getitem__(self, name: str) -> Array:
         view = self._views.get(name)
@@ -85,6 +90,18 @@ class Parameters(Mapping[str, Array]):
 
     def __contains__(self, name: object) -> bool:
         return name in self.layout.shapes
+
+    def __eq__(self, other: object) -> bool:
+        """Whether names, shapes, library, dtype and every number are the same."""
+        if not isinstance(other, Parameters):
+            return False
+        mine, theirs = self.vector, other.vector
+        if library(mine) != library(theirs) or mine.dtype != theirs.dtype:
+            return False
+        same = list(self.layout.shapes.items()) == list(other.layout.shapes.items())
+        return same and bool(namespace(mine).all(mine == theirs))
+
+    __hash__ = None  # type: ignore[assignment]
 
     def with_vector(self, vector: Array) -> "Parameters":
         """Return the parameters with the same names and another vector.

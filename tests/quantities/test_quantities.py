@@ -39,6 +39,8 @@ def random_points(draw: st.DrawFn) -> Point:
     layers: list[Any] = [bp.Linear(n, n)]
     for _ in range(draw(st.integers(1, 3))):
         layers.append(draw(st.sampled_from(MAKERS))(layers_out(layers, (*places, n)), draw(st.integers(3, 4))))
+    if len(bp.Network(layers).output_shape(shape)) > 1:
+        layers.append(bp.Flatten())
     return point(layers, shape, draw(st.sampled_from([bp.CrossEntropy(), bp.SquaredError()])), batch=3, seed=seed)
 
 

@@ -60,7 +60,7 @@ class Linearization(ABC):
         """
 
     @abstractmethod
-    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+    def push_forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
         """Return ``A tangent + sum of B direction``: the differential dy, the recursion run forward.
 
         Args:
@@ -101,7 +101,7 @@ class Closed(Linearization):
         # A layer's own factors fit its own delta, so the operators' checks are not repeated here.
         return self._A._pull(delta) if input_too else None
 
-    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+    def push_forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
         """Push the tangents of input and parameters through A and B, and add."""
         result = None if tangent is None else self._A.push(tangent)
         for name, B in self._B.items():

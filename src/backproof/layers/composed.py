@@ -17,8 +17,8 @@ from .base import Direction, Linearization, Visit
 __all__ = ["Branches", "Repeated", "Steps"]
 
 
-class Steps(Linearization):
-    """Layers in sequence: the factors of a product of Jacobians."""
+class _Sequence(Linearization):
+    """One step after another: A is the product of theirs, and the recursion runs through all of them."""
 
     __slots__ = ("output", "steps")
 
@@ -30,6 +30,22 @@ class Steps(Linearization):
     def A(self) -> Operator:
         """A_L ... A_1."""
         return product_of([step.A for step in reversed(self.steps)])
+
+    def _names(self, place: str) -> list[str]:
+        """Return the place of every step's parameters."""
+        return [f"{place}{index}." for index in range(len(self.steps))]
+
+    def push_forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+        """Run the recursion forward: dx_l = A_l dx_{l-1} + B_l dtheta_l."""
+        for step, name in zip(self.steps, self._names(place), strict=True):
+            tangent = step.push_forward(tangent, direction, name)
+        return tangent
+
+
+class Steps(_Sequence):
+    """Layers in sequence: the factors of a product of Jacobians."""
+
+    __slots__ = ()
 
     @property
     def B(self) -> dict[str, Operator]:
@@ -52,12 +68,6 @@ class Steps(Linearization):
         """Run the recursion through the steps."""
         return backpropagate(self.steps, delta, visit, input_too, tally, place)
 
-    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
-        """Run the recursion forward: dx_l = A_l dx_{l-1} + B_l dtheta_l."""
-        for index, step in enumerate(self.steps):
-            tangent = step.forward(tangent, direction, f"{place}{index}.")
-        return tangent
-
     def __len__(self) -> int:
         return len(self.steps)
 
@@ -68,19 +78,10 @@ class Steps(Linearization):
         return iter(self.steps)
 
 
-class Repeated(Linearization):
+class Repeated(_Sequence):
     """One layer with one theta in sequence: gradients of the steps are added."""
 
-    __slots__ = ("output", "steps")
-
-    def __init__(self, steps: list[Linearization]) -> None:
-        self.steps = steps
-        self.output = steps[-1].output
-
-    @property
-    def A(self) -> Operator:
-        """A_T ... A_1."""
-        return product_of([step.A for step in reversed(self.steps)])
+    __slots__ = ()
 
     @property
     def B(self) -> dict[str, Operator]:
@@ -106,11 +107,9 @@ class Repeated(Linearization):
             delta = self.steps[index].backward(delta, visit, input_too or index > 0, tally, f"{place}0.")
         return delta
 
-    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
-        """Run the recursion forward with the same dtheta at every step."""
-        for step in self.steps:
-            tangent = step.forward(tangent, direction, f"{place}0.")
-        return tangent
+    def _names(self, place: str) -> list[str]:
+        """Return the same place for every step."""
+        return [f"{place}0."] * len(self.steps)
 
 
 class Branches(Linearization):
@@ -195,11 +194,11 @@ class Branches(Linearization):
             returned = back if returned is None else returned if back is None else returned + back
         return returned if input_too else None
 
-    def forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
+    def push_forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
         """Push the tangent through every branch and joint, and add up what arrives."""
         result = tangent if self.direct else None
         for index, (joint, step) in enumerate(zip(self.joints, self.steps, strict=True)):
-            moved = step.forward(tangent, direction, f"{place}{index}.")
+            moved = step.push_forward(tangent, direction, f"{place}{index}.")
             if moved is not None:
                 moved = joint.push(moved)
                 result = moved if result is None else result + moved

@@ -92,7 +92,7 @@ class Curvature:
         totals: list[Any] = [None] * len(columns)
         for steps, R in self._batches():
             for index, change in enumerate(changes):
-                moved = steps.forward(None, change)
+                moved = steps.push_forward(None, change)
                 if moved is None:
                     continue
                 # The few numbers of the outputs are scaled, not the many of the result.

@@ -157,6 +157,6 @@ def _sketched(theta: Parameters, steps: Any, covariance: Any, sketch: int, seed:
     for _ in range(sketch):
         drawn = generator.standard_normal(theta.layout.size).astype(theta.vector.dtype) * np.sqrt(covariance)
         rows = {name: block[None, :] for name, block in theta.with_vector(drawn).flat().items()}
-        moved = steps.forward(None, rows.get)
+        moved = steps.push_forward(None, rows.get)
         total = total + moved * moved
     return total / sketch

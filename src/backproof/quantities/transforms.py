@@ -40,7 +40,7 @@ def jvp(
 
 def _forward(steps: Steps, theta: Parameters, dx: Array | None, dtheta: Parameters | None) -> Array:
     xp, y = namespace(steps.output), steps.output
-    moved = steps.forward(None if dx is None else flatten(dx), directions(theta, dtheta))
+    moved = steps.push_forward(None if dx is None else flatten(dx), directions(theta, dtheta))
     return xp.zeros_like(y) if moved is None else xp.reshape(moved, y.shape)
 
 
@@ -90,5 +90,5 @@ def _full(net: Network, theta: Parameters, x: Array, reverse: bool) -> Array:
     size = m if reverse else n
     rows = xp.broadcast_to(eye(size, x)[None], (batch, size, size))
     back = steps.backward(rows, lambda name, B, delta: None) if reverse else None
-    matrix = back if back is not None else steps.forward(rows, lambda name: None).mT  # type: ignore[union-attr]
+    matrix = back if back is not None else steps.push_forward(rows, lambda name: None).mT  # type: ignore[union-attr]
     return xp.reshape(matrix, (batch, *steps.output.shape[1:], *x.shape[1:]))
