@@ -76,7 +76,7 @@ def test_a_bad_table_is_refused_in_one_line(cli: Run, text: str, words: list[str
         (["--hidden", "64,,32"], ["--hidden '64,,32'"]),
         (["--hidden", "0"], ["--hidden '0'"]),
         (["--hidden", "ten"], ["--hidden 'ten'"]),
-        (["--dropout", "1"], ["p=1.0", "[0, 1)"]),
+        (["--dropout", "1"], ["p=1.0", "below 1"]),
         (["--epochs", "-1"], ["epochs=-1"]),
         (["--batch-size", "0"], ["batch_size=0"]),
         (["--learning-rate", "nan"], ["learning_rate"]),

@@ -4,12 +4,17 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import polars
 import pytest
+import threadpoolctl
 
 import backproof as bp
+from backproof.cli import work
+from backproof.cli.predictor import Predictor
 from backproof.model import Model
 from cli_tables import FAST, houses, irises
 
@@ -166,7 +171,6 @@ def test_evaluation_does_not_depend_on_the_order_of_columns_and_classes(cli: Run
 
 
 def test_npz_npy_and_parquet_train_like_the_table(cli: Run, table: Path) -> None:
-    polars = pytest.importorskip("polars")
     rows = list(csv.DictReader(io.StringIO(table.read_text())))
     x = np.array([[float(row["x"]), float(row["y"])] for row in rows])
     y = np.array([row["kind"] for row in rows])
@@ -243,3 +247,37 @@ def test_constant_columns_are_said_and_kept(cli: Run) -> None:
     done = cli("train", "h.csv", "--target", "price", "--epochs", 2, "-o", "h.bp")
     assert done.code == 0
     assert "note: h.csv: column 'flat' is constant" in done.err
+
+
+def test_the_test_part_is_judged_with_the_threads_of_the_training(
+    cli: Run, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, score = [], work.score
+
+    def judged(*arguments: Any) -> Any:
+        seen.append({pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"})
+        return score(*arguments)
+
+    monkeypatch.setattr(work, "score", judged)
+    with threadpoolctl.threadpool_limits(2):
+        assert cli("train", table, "--target", "kind", "--epochs", 1, "-q", "-o", "m.bp").code == 0
+    assert seen == [{1}]
+
+
+def test_the_model_of_a_long_training_keeps_a_part_of_its_history(
+    cli: Run, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "EPOCHS_KEPT", 4)
+    assert cli("train", table, "--target", "kind", "--epochs", 10, "-q", "-o", "m.bp").code == 0
+    about = Model.load("m.bp").about
+    epochs = [entry["epoch"] for entry in about["history"]]
+    assert epochs == sorted({3, 6, 9, 10, about["best_epoch"]})
+    assert about["epochs"] == 10
+
+
+def test_small_probabilities_of_two_classes_keep_their_digits() -> None:
+    kept = SimpleNamespace(loss=bp.BinaryCrossEntropy())
+    z = np.array([[50.0], [-50.0], [0.0]])
+    both = Predictor(kept, None).probabilities(z)  # type: ignore[arg-type]
+    np.testing.assert_allclose(both[:, 0], [np.exp(-50.0), 1, 0.5], rtol=1e-15)
+    np.testing.assert_allclose(both[:, 1], [1, np.exp(-50.0), 0.5], rtol=1e-15)

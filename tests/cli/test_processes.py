@@ -1,15 +1,17 @@
 """The command line as a process: pipelines, exit codes, signals, full disks."""
 
+import io
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import polars
 import pytest
 
 from backproof.cli.work import Request
@@ -60,12 +62,12 @@ def test_no_arguments_show_the_help_and_are_wrong_usage(process: Start) -> None:
     assert "Usage: backproof" in err
 
 
-def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]", pause: float = 0.02) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def test_ctrl_c_keeps_the_best_model_and_the_state_to_go_on_from(process: Start, tmp_path: Path) -> None:
@@ -95,6 +97,7 @@ def test_a_killed_training_leaves_the_old_model_and_nothing_half_written(process
     code, _, _ = finished(process([*LONG[:3], "0", *LONG[4:]]))
     assert code == 0
     assert Model.load(tmp_path / "m.bp").about["history"] == []
+    assert os.listdir(tmp_path) == ["m.bp"]
 
 
 def test_ctrl_c_leaves_the_model_of_a_finished_training_alone(process: Start, tmp_path: Path) -> None:
@@ -109,26 +112,70 @@ def test_ctrl_c_leaves_the_model_of_a_finished_training_alone(process: Start, tm
     assert (tmp_path / "m.bp").read_bytes() == before
 
 
+def changed_twice(path: Path) -> Callable[[], bool]:
+    """Return a condition: the file has been replaced twice since now, so a process is training."""
+    seen: set[tuple[int, int] | None] = set()
+
+    def condition() -> bool:
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            seen.add((status.st_ino, status.st_mtime_ns))
+        return len(seen) > 2
+
+    condition()
+    return condition
+
+
 @pytest.mark.slow
-def test_a_training_killed_again_and_again_reaches_the_same_file(process: Start, tmp_path: Path) -> None:
-    arguments = ["train", "digits", "--epochs", "60", "-q", "--dropout", "0.1"]
+def test_a_training_killed_twenty_times_reaches_the_same_file(process: Start, tmp_path: Path) -> None:
+    (tmp_path / "trees.csv").write_text(irises(200))
+    arguments = ["train", "trees.csv", "--target", "kind", "--epochs", "600", "-q", "--dropout", "0.1"]
     assert finished(process([*arguments, "-o", "whole.bp"]))[0] == 0
-    draw, kills = random.Random(0), 0
-    while kills < 20:
+    folder, draw = {"trees.csv", "whole.bp", "killed.bp.checkpoint"}, random.Random(0)
+    for _ in range(20):
         running = process([*arguments, "-o", "killed.bp", "--resume"])
-        try:
-            running.communicate(timeout=draw.uniform(0.5, 1.5))
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.communicate()
-            kills += 1
-        else:
-            break
-        if (tmp_path / "killed.bp").exists():
-            Model.load(tmp_path / "killed.bp")
-    assert kills
+        wait_for(changed_twice(tmp_path / "killed.bp.checkpoint"), running, 0.001)
+        time.sleep(draw.uniform(0, 0.01))
+        running.kill()
+        running.communicate()
+        assert len(set(os.listdir(tmp_path)) - folder) <= 1, "what an earlier process left was not removed"
+    assert not (tmp_path / "killed.bp").exists(), "the training ended before it was killed for the last time"
     assert finished(process([*arguments, "-o", "killed.bp", "--resume"]))[0] == 0
     assert (tmp_path / "killed.bp").read_bytes() == (tmp_path / "whole.bp").read_bytes()
+    assert set(os.listdir(tmp_path)) == {"trees.csv", "whole.bp", "killed.bp"}
+
+
+def test_a_damaged_parquet_file_is_one_line_even_if_its_reader_panics(process: Start, tmp_path: Path) -> None:
+    columns = {"a": [float(i) for i in range(50)], "b": [f"x{i % 7}" for i in range(50)], "t": ["u", "v"] * 25}
+    polars.DataFrame(columns).write_parquet(tmp_path / "t.parquet")
+    whole = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "t.parquet").write_bytes(panicking(whole))
+    code, out, err = finished(process(["train", "t.parquet", "--target", "t", "-o", "m.bp"]))
+    assert (code, out) == (1, "")
+    assert err.startswith("backproof: error: t.parquet: not readable as Parquet")
+    assert err.count("\n") == 1
+
+
+def panicking(whole: bytes) -> bytes:
+    """Return a damaged Parquet file at which the reader panics, not merely refuses."""
+    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        for seed in range(3000):
+            draw, damaged = random.Random(seed), bytearray(whole)
+            for _ in range(3):
+                damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+            try:
+                polars.read_parquet(io.BytesIO(damaged))
+            except polars.exceptions.PanicException:
+                return bytes(damaged)
+            except Exception:  # an ordinary refusal
+                continue
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)
+    raise AssertionError("no damage makes this release of polars panic")
 
 
 def test_a_reader_that_leaves_early_is_no_error(process: Start, model: Path, tmp_path: Path) -> None:
@@ -156,6 +203,8 @@ def test_a_full_standard_output_is_one_line(process: Start, model: Path, table: 
 
 
 def limit_files() -> None:
+    import resource  # not on Windows
+
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 

@@ -72,8 +72,8 @@ class Predictor:
     def probabilities(self, z: Any) -> Any:
         """Return the classes' probabilities."""
         if isinstance(self.model.loss, BinaryCrossEntropy):
-            second = sigmoid(z[:, 0])
-            return np.stack([1 - second, second], axis=1)
+            # 1 - sigmoid(z) would round a small probability to 0.
+            return np.stack([sigmoid(-z[:, 0]), sigmoid(z[:, 0])], axis=1)
         return softmax(z)
 
     def classes(self, z: Any) -> Any:

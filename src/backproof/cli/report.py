@@ -31,7 +31,7 @@ def page(outcome: Outcome, summary: Summary, comparisons: Sequence[Comparison]) 
             f'<html lang="en"><head><meta charset="utf-8"><title>{escape(about["data"])}: a trained network</title>',
             f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>',
             f"<h1>A network trained on {escape(about['data'])}</h1>",
-            f"{score}<p>Split: {escape(split)}; seed {about['seed']}; {len(about['history'])} epochs.</p>",
+            f"{score}<p>Split: {escape(split)}; seed {about['seed']}; {about['epochs']} epochs.</p>",
             "<h2>Layers</h2>",
             _layers(summary),
             "<h2>Loss</h2>",
@@ -100,11 +100,11 @@ def _curves(history: Sequence[dict[str, Any]]) -> str:
         x = width - margin - 90
         parts.append(f'<rect x="{x}" y="{margin + 18 * place}" width="10" height="10" fill="{colour}"/>')
         parts.append(f'<text x="{x + 16}" y="{margin + 18 * place + 10}">{name}</text>')
-    base = height - margin
+    base, epochs = height - margin, history[-1]["epoch"]
     axes = f'<path d="M{margin},{margin} V{base} H{width - margin}" fill="none" stroke="currentColor"/>'
     labels = (
         f'<text x="4" y="{margin}">{top:.3g}</text><text x="24" y="{base}">0</text>'
-        f'<text x="{width - margin}" y="{base + 18}" text-anchor="end">epoch {len(history)}</text>'
+        f'<text x="{width - margin}" y="{base + 18}" text-anchor="end">epoch {epochs}</text>'
     )
-    title = f"<title>loss over {len(history)} epochs</title>"
+    title = f"<title>loss over {epochs} epochs</title>"
     return f'<svg viewBox="0 0 {width} {height}" role="img">{title}{axes}{labels}{"".join(parts)}</svg>'

@@ -7,6 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from ..data import Dataset
+from ..training.metrics import R2, RootMeanSquaredError
 from .predictor import Predictor, prepared_target
 
 SHOWN_CLASSES = 20
@@ -100,26 +101,19 @@ class _Confusion:
 
 
 class _Residuals:
-    """Squared differences, and the spread of the targets, merged batch by batch (Chan's formula)."""
+    """R2 and root mean squared error in the units of the data."""
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
-        self.count, self.mean = 0, np.zeros(1)
-        self.error, self.spread = np.zeros(1), np.zeros(1)
+        self.r2, self.rmse = R2(predictor.model.loss), RootMeanSquaredError(predictor.model.loss)
 
     def add(self, z: Any, y: Any) -> None:
         """Take in a batch."""
-        targets = y.reshape(len(y), -1).astype(np.float64)
-        residual = self.predictor.numbers(z.astype(np.float64)).reshape(len(y), -1) - targets
-        mean, total = targets.mean(axis=0), self.count + len(targets)
-        shift = mean - self.mean
-        self.error = self.error + np.sum(residual**2, axis=0)
-        inner = np.sum((targets - mean) ** 2, axis=0)
-        self.spread = self.spread + inner + shift**2 * (self.count * len(targets) / total)
-        self.mean, self.count = self.mean + shift * (len(targets) / total), total
+        numbers = self.predictor.numbers(z.astype(np.float64))
+        self.r2.add(numbers, y)
+        self.rmse.add(numbers, y)
 
     def score(self, examples: int, loss: float) -> Score:
         """Return the score of all batches."""
-        rmse = math.sqrt(float(np.mean(self.error)) / examples)
-        known = bool((self.spread > 0).all())
-        return Score(examples, loss, r2=float(np.mean(1 - self.error / self.spread)) if known else None, rmse=rmse)
+        r2 = None if self.r2.constant.any() else self.r2.value()
+        return Score(examples, loss, r2=r2, rmse=self.rmse.value())

@@ -22,6 +22,9 @@ from .paths import check_writable
 from .predictor import Predictor, outputs_needed, prepared_target
 from .scoring import Score, score
 
+EPOCHS_KEPT = 1000
+"""Of a longer training the model's history has evenly spaced epochs, the best and the last: it is not the log."""
+
 
 @final
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ def work(request: Request) -> Outcome:
     model = Model(
         network, fitted.best, loss, data.example_shape, preparation.describe(), dict(preparation.arrays()), about
     )
-    judged = None if parts.test is None else score(Predictor(model, preparation), parts.test)
+    with _threads(request.threads):
+        judged = None if parts.test is None else score(Predictor(model, preparation), parts.test)
     if judged is not None:
         about["test_score"] = judged.brief()
     saved = fitted.stopped != "interrupted" or not _is_finished(request.output)
@@ -223,6 +227,9 @@ def _about(request: Request, settings: Training, data: Dataset, parts: Split, fi
     """Return where the model comes from. No times: the same training gives the same file."""
     counts = {"training": parts.train, "validation": parts.validation, "test": parts.test}
     epochs = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in fitted.history.describe()]
+    every = -(-len(epochs) // EPOCHS_KEPT) or 1
+    ends = (len(epochs), fitted.best_epoch)
+    kept = [epoch for epoch in epochs if epoch["epoch"] % every == 0 or epoch["epoch"] in ends]
     return {
         "backproof": __version__,
         "data": data.name,
@@ -232,7 +239,8 @@ def _about(request: Request, settings: Training, data: Dataset, parts: Split, fi
         "training": settings.describe(),
         "stopped": fitted.stopped,
         "best_epoch": fitted.best_epoch,
-        "history": epochs,
+        "epochs": len(epochs),
+        "history": kept,
     }
 
 

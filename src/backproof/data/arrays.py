@@ -39,7 +39,8 @@ class Arrays:
 def read_npz(path: Path, name: str, features: str | None = None, target: str | None = None) -> Arrays:
     """Read an NPZ archive with the keys ``x`` and ``y``, their usual variants, or the ones named.
 
-    ``x_test`` and ``y_test``, where there are any, become the test part.
+    ``x_test`` and ``y_test``, where there are any, become the test part. The arrays are read into memory as large as
+    they unpack to, which in a compressed archive may be a thousand times the file: data files are the user's own.
 
     Raises:
         DataError: damaged, holding Python objects, or without the keys.

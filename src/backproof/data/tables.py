@@ -2,9 +2,11 @@
 
 import csv
 import io
+import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -176,14 +178,39 @@ def read_parquet(path: Path, name: str) -> Table:
         MissingExtraError: polars is not installed.
     """
     polars = _polars()
+    raw = _bytes(path, name)
     try:
-        frame = polars.read_parquet(io.BytesIO(_bytes(path, name)))
+        with _silent_stderr():
+            frame = polars.read_parquet(io.BytesIO(raw))
     # A damaged file raises whatever its first unreadable part meets, a panic of the reader included.
     except (Exception, polars.exceptions.PanicException) as error:
         raise DataError(f"{name}: not readable as Parquet: {str(error).splitlines()[0]}") from error
     if not frame.height or not frame.width:
         raise DataError(f"{name}: the table has {frame.height} rows and {frame.width} columns")
     return Table(name, tuple(frame.columns), frame, np.arange(1, frame.height + 1))
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Discard what is written to the process's standard error.
+
+    The reader is native code that prints a panic and its backtrace there before it raises; what went wrong is said
+    in the one line of the exception.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed: nothing can be printed
+        yield
+        return
+    try:
+        sys.stderr.flush()
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _polars() -> Any:

@@ -242,7 +242,7 @@ def _check_entries(file: TensorFile, state: State, record: dict[str, Any]) -> No
     vector = state.theta.vector
     names = {"vector", *(f"moment.{name}" for name in state.memory.moments)}
     names |= {"best"} if record["best_epoch"] is not None else set()
-    expected = {name: (vector.shape, vector.dtype) for name in names}
+    expected = dict.fromkeys(names, (vector.shape, vector.dtype))
     if record["epoch"]:
         expected["history"] = ((record["epoch"], len(_HISTORY)), np.dtype(np.float64))
     _require(set(file.entries) == set(expected), f"list of arrays {sorted(file.entries)!r:.200}")

@@ -146,9 +146,14 @@ class R2(_Residual):
         self.mean = self.mean + shift * (n / total)
         self.count = total
 
+    @property
+    def constant(self) -> Array:
+        """Whether all targets of an output are the same; its score has no meaning then."""
+        return np.asarray(self.spread == 0)
+
     def value(self) -> float:
         """Return the mean over the outputs."""
-        constant = self.spread == 0
+        constant = self.constant
         scores = 1 - self.error / np.where(constant, 1.0, self.spread)
         return float(np.mean(np.where(constant, np.where(self.error == 0, 1.0, 0.0), scores)))
 
