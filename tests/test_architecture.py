@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 FLOORS: tuple[set[str], ...] = (
     {"errors"},
     {"arrays", "files", "options"},
-    {"functions", "tensors"},
+    {"functions", "merging", "tensors"},
     {"chain", "operators"},
     {"layers", "losses"},
     {"parameters"},

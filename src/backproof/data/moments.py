@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from backproof.data.arrays import check_finite
 from backproof.data.dataset import Examples, blocks
+from backproof.merging import merged
 
 
 @final
@@ -38,20 +39,10 @@ class Moments:
         return np.asarray(self.low == self.high)
 
     def __or__(self, other: "Moments") -> "Moments":
-        r"""Return the statistics of both parts.
-
-        Math:
-            d = mean_b - mean_a,  mean = mean_a + d n_b / n,  squares = S_a + S_b + d^2 n_a n_b / n
-        """
-        count = self.count + other.count
-        step = other.mean - self.mean
-        return Moments(
-            count,
-            self.mean + step * (other.count / count),
-            self.squares + other.squares + step**2 * (self.count * other.count / count),
-            np.minimum(self.low, other.low),
-            np.maximum(self.high, other.high),
-        )
+        """Return the statistics of both parts."""
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        both = merged(self.count, self.mean, self.squares, other.count, other.mean, other.squares)
+        return Moments(*both, low, high)
 
 
 def moments(x: Examples, label: str, *, together: bool) -> Moments:

@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import Array, flatten
 from ..errors import OptionError, ShapeError, unknown_name
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss
+from ..merging import merged
 
 
 class Metric(ABC):
@@ -137,14 +138,11 @@ class R2(_Residual):
         self.mean = self.spread = self.error = np.zeros(1)
 
     def _add(self, residual: Array, targets: Array) -> None:
-        # Merging means and squared deviations of batches (Chan's formula) does not cancel where the mean is large.
-        n, mean = len(targets), targets.mean(axis=0)
-        shift, total = mean - self.mean, self.count + n
+        mean = targets.mean(axis=0)
+        spread = np.sum((targets - mean) ** 2, axis=0)
+        part = (len(targets), mean, spread)
         self.error = self.error + np.sum(residual * residual, axis=0)
-        inner = np.sum((targets - mean) ** 2, axis=0)
-        self.spread = self.spread + inner + shift * shift * (self.count * n / total)
-        self.mean = self.mean + shift * (n / total)
-        self.count = total
+        self.count, self.mean, self.spread = merged(self.count, self.mean, self.spread, *part)
 
     @property
     def constant(self) -> Array:
