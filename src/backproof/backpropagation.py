@@ -16,7 +16,8 @@ import numpy as np
 from .arrays import Array, batch_sum, eye, is_numpy, is_traced, library, namespace
 from .chain import Tally
 from .errors import NonFiniteError, OptionError, ShapeError
-from .layers import Steps, names_differ
+from .layers import Steps
+from .layers.verification import names_differ
 from .losses import Loss
 from .network import Network
 from .operators import Operator

@@ -7,7 +7,8 @@ import numpy as np
 
 from .arrays import Array, dtype_name, is_numpy, keep_freed_memory, library, namespace, require_floating, to_numpy
 from .errors import DtypeError, NonFiniteError, OptionError, ShapeError
-from .layers import Chain, Layer, Steps, describe, layer_from, verify
+from .layers import Chain, Layer, Steps, describe, layer_from
+from .layers.verification import verify
 from .operators import Operator
 from .options import check_whole
 from .parameters import Layout, Parameters

@@ -13,4 +13,3 @@ from .piecewise import *  # noqa: F403
 from .registry import *  # noqa: F403
 from .shaping import *  # noqa: F403
 from .softmax import *  # noqa: F403
-from .verification import *  # noqa: F403

@@ -10,8 +10,6 @@ from .base import Layer, Linearization, Shape
 from .combinators import Chain, Shared
 from .composed import Branches, Repeated, Steps
 
-__all__ = ["names_differ", "verify"]
-
 
 def verify(layer: Layer, step: Linearization, shape: Shape, place: str = "") -> None:
     """Raise unless y, A and every B of a linearization fit the layer's ``output_shape`` and ``parameter_shapes``.
