@@ -18,6 +18,9 @@ from backproof.cli.work import Request
 from backproof.model import Model
 from cli_tables import irises
 
+# JAX, loaded by other tests of the same process, warns of every fork; these forks run another program at once.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork")
+
 Start = Callable[..., "subprocess.Popen[bytes]"]
 LONG = ("train", "digits", "--epochs", "100000", "-o", "m.bp")
 
@@ -253,3 +256,18 @@ def test_the_demonstration_reports_accuracy_and_gradient(tmp_path: Path) -> None
     assert "<script" not in page
     assert "http" not in page
     assert page.count("<tr>") == 1 + 5 + 1 + 32
+
+
+def test_a_closed_standard_input_is_one_line(process: Start, model: Path) -> None:
+    code, out, err = finished(process(["predict", model, "-"], stdin=None, preexec_fn=lambda: os.close(0)))
+    assert (code, out) == (1, "")
+    assert err == "backproof: error: standard input: it is closed; redirect a file into it or name the file\n"
+
+
+def test_predictions_do_not_replace_the_table_that_is_redirected_in(process: Start, model: Path, table: Path) -> None:
+    before = table.read_bytes()
+    with table.open("rb") as rows:
+        code, _, err = finished(process(["predict", model, "-", "-o", table], stdin=rows))
+    assert code == 1
+    assert "it would replace standard input" in err
+    assert table.read_bytes() == before
