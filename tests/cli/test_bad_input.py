@@ -239,7 +239,8 @@ def test_a_checkpoint_of_another_training_is_refused(cli: Run) -> None:
 
 def test_a_training_that_diverges_names_the_step_and_keeps_the_old_model(cli: Run) -> None:
     Path("h.csv").write_text(houses(60))
-    Path("m.bp").write_bytes(b"old")
+    assert cli("train", "h.csv", "--target", "price", *FAST, "-o", "m.bp").code == 0
+    old = Path("m.bp").read_bytes()
     done = cli(
         "train", "h.csv", "--target", "price", "--activation", "relu", "--optimizer", "sgd", "--learning-rate", 1e30,
         "--epochs", 50, "-q", "-o", "m.bp",
@@ -247,7 +248,7 @@ def test_a_training_that_diverges_names_the_step_and_keeps_the_old_model(cli: Ru
     assert done.code == 1
     assert "step" in done.error
     assert "layer" in done.error
-    assert Path("m.bp").read_bytes() == b"old"
+    assert Path("m.bp").read_bytes() == old
 
 
 def test_a_write_protected_model_is_noticed_before_the_training(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +262,8 @@ def test_a_write_protected_model_is_noticed_before_the_training(cli: Run, monkey
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
 def test_a_full_disk_leaves_the_old_model(cli: Run, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     Path("t.csv").write_text(GOOD)
-    Path("m.bp").write_bytes(b"old")
+    assert cli(*TRAIN).code == 0
+    old = Path("m.bp").read_bytes()
 
     def full(descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
@@ -270,7 +272,7 @@ def test_a_full_disk_leaves_the_old_model(cli: Run, monkeypatch: pytest.MonkeyPa
     done = cli(*TRAIN)
     assert done.code == 1
     assert os.strerror(number) in done.error
-    assert Path("m.bp").read_bytes() == b"old"
+    assert Path("m.bp").read_bytes() == old
     assert sorted(os.listdir()) == ["m.bp", "t.csv"]
 
 
@@ -311,3 +313,30 @@ def test_a_summary_needs_the_shape_of_an_example(cli: Run) -> None:
 def test_control_characters_of_a_file_do_not_reach_the_terminal(cli: Run) -> None:
     Path("t.csv").write_text(irises().replace("oak", "o\x1b[31mk").replace("kind", "y"))
     assert cli(*TRAIN[:3], "kind\x1b[31m", *TRAIN[4:]).error.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "h.csv", "--target", "price", *FAST, "-o", "h.csv"], "it would replace 'h.csv'"),
+        (["train", "h.csv", "--target", "price", *FAST, "-o", "./link.csv"], "it would replace 'h.csv'"),
+        (["train", "h.csv", "--target", "price", *FAST, "-o", "n.bp", "--checkpoint", "h.csv"], "replace 'h.csv'"),
+        (["train", "h.csv", "--target", "price", *FAST, "-o", "n.bp", "--checkpoint", "n.bp"], "replace 'n.bp'"),
+        (["train", "h.csv", "--target", "price", *FAST, "-o", "x.npz"], "x.npz exists and is no backproof model"),
+        (["train", "h.csv", "--target", "price", *FAST, "-o", "n.bp", "--checkpoint", "m.bp"], "no backproof checkp"),
+        (["train", "h.csv", "--target", "price", *FAST, "-o", "-"], "a model is a file"),
+        (["predict", "m.bp", "h.csv", "-o", "h.csv"], "it would replace 'h.csv'"),
+        (["predict", "m.bp", "h.csv", "-o", "link.csv"], "it would replace 'h.csv'"),
+        (["jacobian", "m.bp", "x.npz", "-o", "x.npz"], "it would replace 'x.npz'"),
+    ],
+)
+def test_no_output_replaces_an_input_or_a_file_of_another_kind(cli: Run, arguments: list[str], words: str) -> None:
+    Path("h.csv").write_text(houses())
+    np.savez("x.npz", x=np.ones((3, 2)))
+    assert cli("train", "h.csv", "--target", "price", *FAST, "-o", "m.bp").code == 0
+    os.link("h.csv", "link.csv")
+    before = {entry.name: entry.read_bytes() for entry in Path().iterdir()}
+    done = cli(*arguments)
+    assert done.code == 1
+    assert words in done.error
+    assert {entry.name: entry.read_bytes() for entry in Path().iterdir()} == before

@@ -91,12 +91,13 @@ def test_ctrl_c_keeps_the_best_model_and_the_state_to_go_on_from(process: Start,
 
 
 def test_a_killed_training_leaves_the_old_model_and_nothing_half_written(process: Start, tmp_path: Path) -> None:
-    (tmp_path / "m.bp").write_bytes(b"old")
+    assert finished(process([*LONG[:3], "1", *LONG[4:], "-q"]))[0] == 0
+    old = (tmp_path / "m.bp").read_bytes()
     running = process(LONG)
     wait_for((tmp_path / "m.bp.checkpoint").exists, running)
     running.kill()
     running.communicate()
-    assert (tmp_path / "m.bp").read_bytes() == b"old"
+    assert (tmp_path / "m.bp").read_bytes() == old
     code, _, _ = finished(process([*LONG[:3], "0", *LONG[4:]]))
     assert code == 0
     assert Model.load(tmp_path / "m.bp").about["history"] == []

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import json_result, result, status
-from .paths import check_writable
+from .paths import check_separate, check_writable
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.")]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Examples; - is CSV on standard input.")]
@@ -193,6 +193,7 @@ def _load(
     if output.suffix.lower() != ".npz":
         raise DataError(f"cannot write {str(output)!r}: unknown ending, expected .npz")
     check_writable(output, "the arrays", DataError)
+    check_separate(output, "the arrays", model, data)
     predictor = Predictor.load(model)
     schema, y = predictor.preparation.schema, None
     if labelled:

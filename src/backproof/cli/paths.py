@@ -1,10 +1,12 @@
 """Whether a file can be written, asked before the work and not after it."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
-from ..errors import DataError, ModelFileError
+from ..errors import BackproofError, DataError, ModelFileError
+from ..tensors import open_tensors, strict_json
 
 
 def check_writable(path: Path, what: str, error: type[ModelFileError] | type[DataError] = ModelFileError) -> None:
@@ -28,6 +30,52 @@ def check_writable(path: Path, what: str, error: type[ModelFileError] | type[Dat
         raise error(f"cannot write {what} {str(path)!r}: the folder {str(target.parent)!r} does not exist") from problem
     except OSError as problem:
         raise error(f"cannot write {what} {str(path)!r}: {problem.strerror or problem}") from problem
+
+
+def check_separate(path: Path, what: str, *others: str | os.PathLike[str] | None) -> None:
+    """Check that writing ``path`` does not replace one of the other files; ``-`` is standard input.
+
+    Raises:
+        DataError: it is one of them.
+    """
+    for other in others:
+        if other is not None and _is_same(path, os.fspath(other)):
+            name = "standard input" if os.fspath(other) == "-" else repr(os.fspath(other))
+            raise DataError(f"cannot write {what} {str(path)!r}: it would replace {name}; give another name")
+
+
+def _is_same(path: Path, other: str) -> bool:
+    """Tell whether two names are of one ordinary file, which is there or will be."""
+    try:
+        if other == "-":
+            same = sys.stdin is not None and os.path.samestat(os.stat(path), os.fstat(sys.stdin.fileno()))
+        else:
+            same = os.path.samefile(path, other)
+        return same and path.is_file()
+    except (OSError, ValueError):  # one of them is not there, or standard input is no file
+        return not path.exists() and os.path.realpath(path) == os.path.realpath(other)
+
+
+def check_replaceable(path: Path, kind: str) -> None:
+    """Check that a file at ``path``, if there is one, is of backproof: ``kind`` is ``model`` or ``checkpoint``.
+
+    Raises:
+        ModelFileError: something else stands there, which writing would destroy.
+    """
+    if path.is_file() and path.stat().st_size and stored_format(path) != f"backproof {kind}":
+        raise ModelFileError(
+            f"cannot write the {kind}: {path} exists and is no backproof {kind}; give another name or remove it"
+        )
+
+
+def stored_format(path: Path) -> str | None:
+    """Return what a file of backproof says it is, such as ``backproof model``; None for any other file."""
+    try:
+        with open_tensors(path) as file:
+            described = strict_json(file.metadata["backproof"], "the description")
+    except (BackproofError, KeyError, OSError):
+        return None
+    return described.get("format") if isinstance(described, dict) else None
 
 
 def make_folder(path: Path) -> None:

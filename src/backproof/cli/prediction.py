@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import status
-from .paths import check_writable
+from .paths import check_separate, check_writable
 
 
 def predict(
@@ -37,6 +37,7 @@ def predict(
 
     if output != "-":
         check_writable(Path(output), "the predictions", DataError)
+        check_separate(Path(output), "the predictions", model, data)
     predictor = Predictor.load(model)
     if probabilities and predictor.preparation.task != "classification":
         raise OptionError("--probabilities: the model predicts numbers, expected one that predicts classes.")

@@ -18,7 +18,7 @@ from ..training import Fitted, Training, fit
 from .choices import dtype_choice, loss_for, scales_targets
 from .console import status
 from .networks import check_outputs, hidden_network, read_network
-from .paths import check_writable
+from .paths import check_replaceable, check_separate, check_writable
 from .predictor import Predictor, outputs_needed, prepared_target
 from .scoring import Score, score
 
@@ -103,8 +103,7 @@ def work(request: Request) -> Outcome:
     """
     settings = Training(**(request.hyperparameters or {}))
     dtype = dtype_choice(request.dtype)
-    for path, what in ((request.output, "the model"), (request.checkpoint_path, "the checkpoint")):
-        check_writable(path, what)
+    _check_paths(request)
     data = load(
         request.source, target=request.target, task=request.task, features=request.features or None, drop=request.drop
     )
@@ -133,6 +132,20 @@ def work(request: Request) -> Outcome:
         model.save(request.output)
     _finish(request, fitted)
     return Outcome(model, fitted, judged, request.output, saved)
+
+
+def _check_paths(request: Request) -> None:
+    """Refuse, before any work, to write where nothing can be written or where something else would be lost."""
+    if str(request.output) == "-":
+        raise ModelFileError("cannot write the model to standard output: a model is a file; give its name")
+    inputs = (request.source, request.network, *(request.target if request.source.endswith(".npy") else ()))
+    for path, kind in ((request.output, "model"), (request.checkpoint_path, "checkpoint")):
+        check_writable(path, f"the {kind}")
+        check_separate(path, f"the {kind}", *inputs)
+    check_separate(request.checkpoint_path, "the checkpoint", request.output)
+    check_replaceable(request.output, "model")
+    if not request.resume:
+        check_replaceable(request.checkpoint_path, "checkpoint")
 
 
 def _network(request: Request, data: Dataset, loss: Loss) -> Network:

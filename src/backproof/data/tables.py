@@ -226,6 +226,9 @@ def _cast(cells: Any, dtype: str) -> Any:
 
 
 def _bytes(path: Path | None, name: str) -> bytes:
+    # A process that is started with standard input closed has none.
+    if path is None and sys.stdin is None:
+        raise DataError(f"{name}: it is closed; redirect a file into it or name the file")
     try:
         return sys.stdin.buffer.read() if path is None else path.read_bytes()
     except OSError as error:
