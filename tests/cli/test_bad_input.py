@@ -15,6 +15,7 @@ from cli_tables import FAST, houses, irises
 
 Run = Any
 TRAIN = ("train", "t.csv", "--target", "y", *FAST, "-o", "m.bp")
+NETWORK = ("train", "t.csv", "--target", "y", "-q", "-o", "m.bp", "--network", "n.toml")
 GOOD = "a,b,y\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(40))
 
 
@@ -89,7 +90,8 @@ def test_a_bad_table_is_refused_in_one_line(cli: Run, text: str, words: list[str
         (["--target", "z"], ["no column 'z'"]),
         (["--drop", "q"], ["no column 'q'"]),
         (["--drop", "a", "--drop", "b"], ["no feature column is left"]),
-        (["--network", "missing.toml"], ["missing.toml: cannot be read"]),
+        (["--network", "n.toml", "--hidden", "64,32"], ["--hidden does not go with --network"]),
+        (["--network", "n.toml", "--activation", "tanh"], ["--hidden and --activation", "--network"]),
         (["-o", "no/such/folder/m.bp"], ["cannot write the model", "does not exist"]),
         (["-o", "."], ["cannot write the model", "folder"]),
         (["--checkpoint", "no/such/c"], ["cannot write the checkpoint", "does not exist"]),
@@ -137,9 +139,9 @@ def test_errors_are_json_if_json_is_asked_for(cli: Run) -> None:
 def test_a_network_file_that_does_not_fit_names_the_layer(cli: Run) -> None:
     Path("t.csv").write_text(GOOD)
     Path("n.toml").write_text('layers = [{layer = "Linear", in_features = 3, out_features = 4}]')
-    assert "n.toml, layer 0: Linear(3 -> 4): input has shape (batch, 2)" in cli(*TRAIN, "--network", "n.toml").error
+    assert "n.toml, layer 0: Linear(3 -> 4): input has shape (batch, 2)" in cli(*NETWORK).error
     Path("n.toml").write_text('layers = [{layer = "Linear", out_features = 4}]')
-    done = cli(*TRAIN, "--network", "n.toml")
+    done = cli(*NETWORK)
     assert "the network has outputs of shape (4,), expected 2 for the 2 classes of t.csv" in done.error
 
 

@@ -60,7 +60,7 @@ def test_resuming_a_finished_part_gives_the_file_of_the_whole(cli: Run, table: P
 
 def test_a_checkpoint_that_is_missing_or_in_the_way_is_mentioned(cli: Run, table: Path) -> None:
     common = ["train", table, "--target", "kind", "--hidden", 8, "--epochs", 1, "--checkpoint", "c.bp", "-o", "m.bp"]
-    assert "the checkpoint c.bp is not there, so the training starts anew" in cli(*common, "--resume").err
+    assert "the checkpoint c.bp is not there, so the training starts anew" in cli(*common, "--resume", "-q").err
     assert "the checkpoint c.bp is replaced; --resume would go on from it" in cli(*common).err
     assert "the checkpoint" not in cli(*common, "--resume").err
 

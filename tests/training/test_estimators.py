@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import threadpoolctl
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -18,6 +19,7 @@ import backproof as bp
 from backproof.errors import OptionError, ShapeError
 from backproof.training import Adam, Cosine
 from backproof.training.estimators import BackproofClassifier, BackproofRegressor
+from backproof.training.fitting import Run
 from training.problems import blobs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -253,3 +255,33 @@ def test_verbose_training_speaks_on_standard_error(capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("epoch 1/2")
+
+
+def test_training_takes_one_thread_whatever_was_set(monkeypatch):
+    x, y = blobs()
+    seen, complete = [], Run.complete
+
+    def watched(run, state):
+        seen.append({pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"})
+        return complete(run, state)
+
+    monkeypatch.setattr(Run, "complete", watched)
+    with threadpoolctl.threadpool_limits(2):
+        model = BackproofClassifier((4,), max_iter=2, random_state=0).fit(x, y)
+        model.partial_fit(x, y)
+    assert seen == [{1}, {1}]
+
+
+@pytest.mark.parametrize("name", ["adaptive", "invscaling", 3, {"name": "adaptive"}])
+def test_an_unknown_learning_rate_names_the_parameter_and_what_is_known(name):
+    with pytest.raises(OptionError, match=r"learning_rate.*constant, .*warmup") as caught:
+        BackproofClassifier(learning_rate=name).fit(*blobs())
+    assert "\n" not in str(caught.value)
+
+
+def test_the_known_activations_are_listed_once():
+    with pytest.raises(OptionError) as caught:
+        BackproofClassifier(activation="rulu").fit(*blobs())
+    known = str(caught.value).partition("Known: ")[2].rstrip(".").split(", ")
+    assert len(known) == len(set(known))
+    assert "relu" in known

@@ -22,8 +22,12 @@ def train(
     ] = None,
     drop: Annotated[list[str] | None, Option(help="Column to leave out; again for more.")] = None,
     task: Annotated[str, Option(help="auto, classification or regression.")] = "auto",
-    hidden: Annotated[str, Option(help="Sizes of the hidden layers.", metavar="N,N,...")] = "64,32",
-    activation: Annotated[str, Option(help="Of the hidden layers, such as tanh, relu, gelu.")] = "tanh",
+    hidden: Annotated[
+        str | None, Option(help="Sizes of the hidden layers.", metavar="N,N,...", show_default="64,32")
+    ] = None,
+    activation: Annotated[
+        str | None, Option(help="Of the hidden layers, such as tanh, relu, gelu.", show_default="tanh")
+    ] = None,
     dropout: Annotated[float, Option(help="Probability of a zero after each hidden layer.")] = 0.0,
     network: Annotated[
         Path | None, Option(help="A network as [[layers]] tables, in place of --hidden.", metavar="FILE.toml")
@@ -88,7 +92,7 @@ def train(
         features=tuple(feature or ()),
         drop=tuple(drop or ()),
         task=task_choice(task),
-        hidden=sizes(hidden, "--hidden"),
+        hidden=None if hidden is None else sizes(hidden, "--hidden"),
         activation=activation,
         dropout=dropout,
         network=network,

@@ -10,17 +10,21 @@ import numpy as np
 
 from .. import __version__
 from ..data import Dataset, Preparation, Split, load, split
-from ..errors import ModelFileError, OptionError, missing_extra
+from ..errors import ModelFileError, OptionError
 from ..losses import Loss
 from ..model import Model
 from ..network import Network
 from ..training import Fitted, Training, fit
+from ..training.threads import limited_threads
 from .choices import dtype_choice, loss_for, scales_targets
 from .console import status
 from .networks import check_outputs, hidden_network, read_network
 from .paths import check_replaceable, check_separate, check_writable
 from .predictor import Predictor, outputs_needed, prepared_target
 from .scoring import Score, score
+
+HIDDEN, ACTIVATION = (64, 32), "tanh"
+"""The hidden layers where nothing is said of them."""
 
 EPOCHS_KEPT = 1000
 """Of a longer training the model's history has evenly spaced epochs, the best and the last: it is not the log."""
@@ -37,8 +41,8 @@ class Request:
     features: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     task: Literal["auto", "classification", "regression"] = "auto"
-    hidden: tuple[int, ...] = (64, 32)
-    activation: str = "tanh"
+    hidden: tuple[int, ...] | None = None
+    activation: str | None = None
     dropout: float = 0.0
     network: Path | None = None
     loss: str | None = None
@@ -151,12 +155,21 @@ def _check_paths(request: Request) -> None:
 def _network(request: Request, data: Dataset, loss: Loss) -> Network:
     needed, what = outputs_needed(data, loss)
     if request.network is not None:
+        options = {"--hidden": request.hidden, "--activation": request.activation}
+        given = " and ".join(name for name, value in options.items() if value is not None)
+        if given:
+            raise OptionError(f"{given} does not go with --network, whose file says all layers; leave one out.")
         if request.dropout:
             raise OptionError("--dropout goes with --hidden; in a network file write a layer 'Dropout'.")
         network = read_network(request.network, data.example_shape, needed)
     else:
         network = hidden_network(
-            request.hidden, request.activation, data.example_shape, needed, request.dropout, request.seed
+            HIDDEN if request.hidden is None else request.hidden,
+            request.activation or ACTIVATION,
+            data.example_shape,
+            needed,
+            request.dropout,
+            request.seed,
         )
     check_outputs(network, data.example_shape, needed, what)
     return network
@@ -186,7 +199,8 @@ def _announce(request: Request, data: Dataset, parts: Split, preparation: Prepar
     came = " (the test part came with the data)" if data.test is not None else ""
     if request.resume != request.checkpoint_path.exists():
         note = "not there, so the training starts anew" if request.resume else "replaced; --resume would go on from it"
-        say(f"note: the checkpoint {request.checkpoint_path} is {note}")
+        # Who asked to go on and cannot should know it, however quiet the rest is.
+        status(f"note: the checkpoint {request.checkpoint_path} is {note}", request.quiet and not request.resume)
     say(f"data {data.name}: {data.task}, examples of shape {' x '.join(map(str, data.example_shape))}")
     say(f"split: {shown}{came}; seed {request.seed}")
     for note in preparation.notes:
@@ -222,18 +236,10 @@ def _fit(
 
 
 def _threads(count: int) -> Any:
-    """Return a context in which NumPy's linear algebra takes ``count`` threads.
-
-    One is the default: for matrices of this size more bring little on a quiet machine and cost much on a busy one,
-    where threads wait for each other; and the bits of a training do not depend on the number of cores.
-    """
+    """Return the context for ``--threads``."""
     if count < 1:
         raise OptionError(f"--threads is {count}, expected at least 1.")
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise missing_extra("train", "data") from error
-    return threadpool_limits(count)
+    return limited_threads(count)
 
 
 def _about(request: Request, settings: Training, data: Dataset, parts: Split, fitted: Fitted) -> dict[str, Any]:

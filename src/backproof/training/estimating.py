@@ -21,6 +21,7 @@ from .optimizers import Memory
 from .progress import Display, display_for
 from .settings import Training
 from .state import State
+from .threads import limited_threads
 from .wiring import as_network, perceptron, rate_schedule, solver_optimizer
 
 try:
@@ -134,7 +135,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         settings = self._settings(examples, random)
         state = State.start(self.parameters_, settings)
         display = display_for(bool(self.verbose), settings.epochs, len(examples), held_out is not None, self._metric)
-        stopped = self._run(examples, held_out, settings, display).complete(state)
+        with limited_threads():
+            stopped = self._run(examples, held_out, settings, display).complete(state)
         self._keep(state, goes_on)
         if stopped == "interrupted":
             warnings.warn("Training interrupted by the user.", stacklevel=2)
@@ -162,7 +164,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         state.memory = state.memory if self._memory is None else self._memory
         state.epoch = done
         silent = Display(1, len(examples), False, None)
-        self._run(examples, None, settings, silent).complete(state)
+        with limited_threads():
+            self._run(examples, None, settings, silent).complete(state)
         self._keep(state, goes_on=True)
         return self
 

@@ -1,7 +1,7 @@
 """From scikit-learn's parameter names to networks, optimisers and schedules."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from ..errors import OptionError, unknown_name
 from ..layers import LAYERS, Elementwise, Layer, Linear
 from ..network import Network
 from .optimizers import OPTIMIZERS, SGD, Adam, Momentum, Nesterov, Optimizer, RMSProp
-from .schedules import Schedule
+from .schedules import SCHEDULES, Schedule
 from .settings import schedule_from
 
 _SKLEARN_ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "logistic": "Sigmoid", "identity": None}
@@ -33,7 +33,7 @@ def activation_layer(name: str) -> Layer | None:
     if wanted is None:
         return None
     if wanted.lower() not in known:
-        raise unknown_name("activation", str(name), [*_SKLEARN_ACTIVATIONS, *known])
+        raise unknown_name("activation", str(name), {*_SKLEARN_ACTIVATIONS, *known})
     return known[wanted.lower()]()
 
 
@@ -107,6 +107,11 @@ def rate_schedule(learning_rate: Any) -> Schedule:
     """Return the schedule that ``learning_rate`` names.
 
     Raises:
-        OptionError: it is unknown; the message has the nearest.
+        OptionError: it is unknown; the message names the parameter and what is known.
     """
-    return schedule_from(learning_rate)
+    name = learning_rate.get("name") if isinstance(learning_rate, Mapping) else learning_rate
+    if isinstance(name, Schedule) or (isinstance(name, str) and name.lower() in SCHEDULES):
+        return schedule_from(learning_rate)
+    if isinstance(name, str):
+        raise unknown_name("learning_rate", name, SCHEDULES)
+    raise OptionError(f"learning_rate={learning_rate!r:.60}, expected one of {', '.join(SCHEDULES)}, or a schedule.")
