@@ -145,6 +145,24 @@ def test_text_targets_cannot_be_regressed_and_say_where(csv) -> None:  # type: i
         load(csv("age,kind\n1,2\n2,x\n"), target="kind", task="regression")
 
 
+def test_one_text_among_numbers_to_predict_is_named_and_not_taken_for_a_class(csv) -> None:  # type: ignore[no-untyped-def]
+    prices = [f"{100 + i}.5" for i in range(40)]
+    prices[6] = "cheap"
+    path = csv("age,price\n" + "".join(f"{i},{price}\n" for i, price in enumerate(prices)))
+    with pytest.raises(DataError, match=r"data\.csv, row 8, column 'price': 'cheap' is not a number.*classification"):
+        load(path, target="price")
+    with pytest.raises(DataError, match=r"data\.csv, row 8, column 'price': 'cheap' is not a number"):
+        load(path, target="price", task="regression")
+    assert load(path, target="price", task="classification").task == "classification"
+
+
+def test_a_word_among_a_few_numbers_is_a_class(csv) -> None:  # type: ignore[no-untyped-def]
+    kinds = [str(i % 10) for i in range(60)] + ["none of these"]
+    data = load(csv("age,kind\n" + "".join(f"{i},{kind}\n" for i, kind in enumerate(kinds))), target="kind")
+    assert data.class_names is not None
+    assert len(data.class_names) == 11
+
+
 def test_several_targets_are_a_regression(csv) -> None:  # type: ignore[no-untyped-def]
     path = csv("a,b,c\n1,2,3\n4,5,6\n")
     data = load(path, target=["c", "a"])

@@ -161,6 +161,8 @@ def _table_targets(table: Table, targets: tuple[str, ...], task: TaskChoice) -> 
         return table.matrix(targets), None
     column = targets[0]
     values = table.labels(column)
+    if task == "auto" and values.dtype.kind == "U":
+        table.refuse_stray_text(column)
     if choose_task(values, task) == "classification":
         return encode_classes(values, lambda row: table.where(row, column))
     return table.numbers(column), None

@@ -19,6 +19,9 @@ from backproof.errors import DataError, NonFiniteError, missing_extra
 
 SEPARATORS = ",;\t"
 
+STRAY, MANY = 0.1, 20
+"""A share of text up to the first among numbers with more distinct values than the second is a mistake."""
+
 MISSING_WORDS = frozenset({"na", "n/a", "nan", "null", "none", "?", "-", "missing", "#n/a"})
 """What people write into a cell that holds nothing."""
 
@@ -118,6 +121,23 @@ class Table:
         if not words.all() and (missing == words).all():
             self._refuse_cell(column, texts, missing)
         return np.asarray(texts.to_list())
+
+    def refuse_stray_text(self, column: str) -> None:
+        """Refuse a column that is numbers but for a few cells: their text would make every number a class.
+
+        Raises:
+            DataError: nine cells of ten or more are numbers, with many distinct values; it names the first that is not.
+        """
+        cells = self._cells(column)
+        numbers = _cast(cells, "Float64")
+        words = numbers.is_null()
+        distinct = numbers.drop_nulls().n_unique()
+        if words.any() and words.mean() <= STRAY and distinct > min(MANY, len(self) // 2):
+            row = int(words.arg_max())
+            raise DataError(
+                f"{self.where(row, column)}: {cells[row]!r} is not a number{_others(words.sum())}, all other targets "
+                "are; mend the cell, or take the targets as labels (--task classification)"
+            )
 
     def _cells(self, column: str) -> Any:
         """Return the column, text stripped, categories as text; refuse what is neither text nor number."""
