@@ -179,6 +179,7 @@ def test_a_thousand_damaged_files_are_refused_or_run(tmp_path: Path, whole: byte
         result, peak, calls = loaded(path)
         assert isinstance(result, Model)
         assert len(whole) < peak < 2 * len(whole) + WORKING_ROOM
+        kept = numbers(result)
         refused = 0
         for seed in range(FILES):
             draw = random.Random(seed)
@@ -189,9 +190,26 @@ def test_a_thousand_damaged_files_are_refused_or_run(tmp_path: Path, whole: byte
             assert calls <= CALLS, seed
             refused += isinstance(result, ModelFileError)
             check(result, path, seed)
+            if isinstance(result, Model):
+                assert numbers(result) == kept, seed
     finally:
         tracemalloc.stop()
     assert FILES * 0.5 < refused < FILES
+
+
+def numbers(model: Model) -> dict[str, bytes]:
+    """Return the bytes of every array of a model."""
+    return {name: array.tobytes() for name, array in {**model.theta, **model.preparation_arrays}.items()}
+
+
+def test_no_flipped_bit_of_the_numbers_is_taken_for_a_number(tmp_path: Path, whole: bytes) -> None:
+    path, draw = tmp_path / "flipped.bp", random.Random(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        damaged[draw.randrange(header_end(whole), len(whole))] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=r"flipped\.bp: is damaged: its numbers do not match their checksum"):
+            Model.load(path)
 
 
 def check(result: Model | ModelFileError, path: Path, seed: int) -> None:

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import stat
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,8 +36,12 @@ ALLOWANCE = 12 * 2**20
 COSTS = {b":": 200, b"{": 400, b",": 80, b"[": 80}
 """Bytes that parsing takes at most for each of these signs: a pair, a table or layer, an element, a list."""
 
+CHECKSUM = "checksum"
+"""The text under ``__metadata__`` that names and numbers must agree with, where a file has it."""
+
 _LONGEST_NUMBER = 18
 _CHUNK = 1 << 20
+_DIGESTED = 1 << 16
 
 
 @final
@@ -84,7 +89,7 @@ class TensorFile:
 
 
 def write_tensors(path: str | os.PathLike[str], metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> None:
-    """Write arrays and texts to ``path``, whole or not at all.
+    """Write arrays and texts to ``path``, whole or not at all, with a checksum of the arrays.
 
     Raises:
         ModelFileError: an element type without a name in ``DTYPES``, a header beyond what ``open_tensors`` reads,
@@ -92,7 +97,7 @@ def write_tensors(path: str | os.PathLike[str], metadata: Mapping[str, str], arr
     """
     names = {dtype: name for name, dtype in DTYPES.items()}
     table: dict[str, Any] = {"__metadata__": dict(metadata)}
-    place = 0
+    sums, place = {}, 0
     for name, array in arrays.items():
         dtype = array.dtype.newbyteorder("<")
         if dtype not in names:
@@ -102,15 +107,27 @@ def write_tensors(path: str | os.PathLike[str], metadata: Mapping[str, str], arr
             "shape": list(array.shape),
             "data_offsets": [place, place + array.nbytes],
         }
+        sums[name] = zlib.crc32(_plain(array))
         place += array.nbytes
+    table["__metadata__"][CHECKSUM] = _together(sums)
     header = json.dumps(table, separators=(",", ":"), allow_nan=False).encode()
     header += b" " * (-len(header) % 8)
     _check_header(header, 8 + len(header) + place)
     with atomic_write(path, ModelFileError) as handle:
         handle.write(len(header).to_bytes(8, "little") + header)
         for array in arrays.values():
-            plain: Any = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-            handle.write(memoryview(plain.reshape(-1)).cast("B"))
+            handle.write(_plain(array))
+
+
+def _plain(array: Any) -> memoryview:
+    """Return an array's bytes as the file has them."""
+    plain: Any = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return memoryview(plain.reshape(-1)).cast("B")
+
+
+def _together(sums: Mapping[str, int]) -> str:
+    """Return one checksum of all arrays under their names, in whatever order the file has them."""
+    return f"{zlib.crc32(json.dumps(sums, sort_keys=True).encode()):08x}"
 
 
 @contextmanager
@@ -118,7 +135,8 @@ def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
     """Open a file for reading and check its header.
 
     Raises:
-        ModelFileError: it cannot be read, is truncated or damaged; the message does not repeat the path.
+        ModelFileError: it cannot be read, is truncated or damaged, or its arrays differ from their checksum; the
+            message does not repeat the path.
     """
     with _opened(Path(path)) as handle:
         size = os.fstat(handle.fileno()).st_size
@@ -135,6 +153,8 @@ def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
         entries = {name: _entry(name, value) for name, value in header.items()}
         del header
         _check_places(entries, size - offset)
+        if metadata.get(CHECKSUM) is not None:
+            _check_numbers(handle, offset, entries, metadata[CHECKSUM])
         yield TensorFile(metadata, entries, handle, offset)
 
 
@@ -226,6 +246,20 @@ def _check_places(entries: Mapping[str, Entry], size: int) -> None:
     if place != size:
         kind = "truncated" if place > size else "longer than its header says"
         raise ModelFileError(f"{kind}: the arrays take {place} bytes, the file has {size} for them")
+
+
+def _check_numbers(handle: BinaryIO, offset: int, entries: Mapping[str, Entry], expected: str) -> None:
+    """Pass through all arrays and compare them with their checksum."""
+    sums = dict.fromkeys(entries, 0)
+    block = bytearray(min(_DIGESTED, max((entry.stop - entry.start for entry in entries.values()), default=0)))
+    for name, entry in entries.items():
+        handle.seek(offset + entry.start)
+        for place in range(entry.start, entry.stop, _DIGESTED):
+            view = memoryview(block)[: min(_DIGESTED, entry.stop - place)]
+            _fill(handle, view, repr(name))
+            sums[name] = zlib.crc32(view, sums[name])
+    if _together(sums) != expected:
+        raise ModelFileError("is damaged: its numbers do not match their checksum")
 
 
 def _sizes(value: Any) -> bool:

@@ -297,3 +297,15 @@ def test_a_checkpoint_that_shrinks_while_it_is_read_is_an_error(tmp_path, monkey
     monkeypatch.setattr(checkpoint, "_compare", shrink)
     with pytest.raises(ModelFileError, match="damaged: truncated inside"):
         run(tmp_path / "c")
+
+
+def test_no_flipped_bit_of_the_numbers_is_taken_for_a_number(tmp_path):
+    run(tmp_path / "c")
+    whole = (tmp_path / "c").read_bytes()
+    start = 8 + int.from_bytes(whole[:8], "little")
+    for place in range(start, len(whole), 97):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        (tmp_path / "c").write_bytes(damaged)
+        with pytest.raises(ModelFileError, match="c' is damaged: its numbers do not match their checksum"):
+            run(tmp_path / "c")

@@ -91,7 +91,8 @@ class Checkpoint:
             raise ModelFileError(f"checkpoint {str(self.path)!r} {one_line(error)}") from None
         except Exception as error:
             # A hostile file raises whatever its first wrong part meets; all mean the same here.
-            raise ModelFileError(f"checkpoint {str(self.path)!r} is damaged: {one_line(error)}") from error
+            reason = one_line(error).removeprefix("is damaged: ")
+            raise ModelFileError(f"checkpoint {str(self.path)!r} is damaged: {reason}") from error
         return True
 
     @property
