@@ -106,3 +106,11 @@ def test_reference_has_every_public_name():
     names |= set(bp.training.__all__) | set(bp.data.__all__)
     missing = sorted(name for name in names if f"### `{name}`" not in page and f"| `{name}` |" not in page)
     assert not missing
+
+
+def test_tables_of_the_benchmark_page_are_those_of_the_result_files():
+    results = "\n".join(path.read_text() for path in (ROOT / "benchmarks" / "results").glob("*.md")).splitlines()
+    rows = [row for row in (ROOT / "docs" / "benchmarks.md").read_text().splitlines() if row.startswith("|")]
+    assert len(rows) > 15
+    missing = [row for row in rows if row not in results]
+    assert not missing
