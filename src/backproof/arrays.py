@@ -107,7 +107,7 @@ def keep_freed_memory() -> None:
     """Ask the C library, once, to keep the memory of freed arrays for the next ones.
 
     By default glibc gives freed memory back to the system every few arrays, and the next step pays for it in page
-    faults: a third of the time of a deep network. Freeing one block of this size raises its thresholds (to 32 MiB);
+    faults, much of the time of a deep network. Freeing one block of this size raises its thresholds (to 32 MiB);
     elsewhere it does nothing.
     """
     np.empty(2**25 - 2**14, np.uint8)
@@ -116,7 +116,7 @@ def keep_freed_memory() -> None:
 def times_transposed(x: Array, W: Array) -> Array:
     """Return ``x W^T``, (batch, n) or (batch, *places, n) times (m, n)."""
     if isinstance(x, np.ndarray) and x.ndim == 2 and 1 < x.shape[0] <= 64:
-        # For few rows OpenBLAS is faster with the wide factor on the left: up to a third less time.
+        # For few rows OpenBLAS is faster with the wide factor on the left.
         return (W @ x.T).T
     return x @ W.mT
 
