@@ -264,7 +264,7 @@ def test_diverging_training_names_step_epoch_and_layer():
 def test_nan_in_the_data_is_named_with_its_step():
     net, (x, y) = classifier(), blobs()
     x[40, 2] = np.nan
-    with pytest.raises(NonFiniteError, match=r"step \d+ \(epoch 1\): the input holds nan"):
+    with pytest.raises(NonFiniteError, match=r"step \d+ \(epoch 1\): the input holds nan at \(40, 2\) in example 40,"):
         fit(net, net.initialize(0), x, y, LOSS, quick())
 
 
@@ -286,10 +286,11 @@ def test_an_infinite_gradient_is_named_with_its_layer():
 
 def test_nan_in_validation_data_is_named():
     net, (x, y) = classifier(), blobs()
-    held = x.copy()
-    held[3, 1] = np.nan
-    with pytest.raises(NonFiniteError, match="validation after epoch 1: the input holds nan"):
-        fit(net, net.initialize(0), x, y, LOSS, quick(), validation=(held, y))
+    held = np.tile(x, (20, 1))
+    held[1500, 1] = np.nan
+    words = r"^after epoch 1: validation data: the input holds nan at \(1500, 1\) in example 1500, expected"
+    with pytest.raises(NonFiniteError, match=words):
+        fit(net, net.initialize(0), x, y, LOSS, quick(), validation=(held, np.tile(y, 20)))
 
 
 def bad(**change):
@@ -309,7 +310,7 @@ def bad(**change):
         ({"x": np.zeros((90, 5), int)}, DtypeError, "int64"),
         ({"y": np.zeros(90)}, ShapeError, "class indices"),
         ({"y": np.full(90, 3)}, DataError, "class index 3"),
-        ({"y": np.r_[np.zeros(89, int), 7]}, DataError, r"step \d \(epoch 1\): .*class index 7"),
+        ({"y": np.r_[np.zeros(89, int), 7]}, DataError, r"step \d \(epoch 1\): .*example 89 has class index 7"),
         ({"weights": np.ones(7)}, ShapeError, r"weights have shape \(7,\), expected \(90,\)"),
         ({"weights": -np.ones(90)}, DataError, "weight 0 is -1.0"),
         ({"weights": np.zeros(90)}, DataError, "all weights are 0"),

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..arrays import dtype_name
-from ..errors import NonFiniteError
+from ..arrays import Array, dtype_name
+from ..errors import DataError, NonFiniteError
 from ..losses import Loss
 from ..network import Network
 from ..parameters import Parameters
 from .examples import Batches
 from .metrics import metric_class
+from .naming import renamed
 
 BATCH = 1024
 """Examples evaluated at a time."""
@@ -38,21 +39,32 @@ def evaluate(
         between: called before every batch; if it returns True the evaluation is given up and None returned.
 
     Raises:
-        NonFiniteError: an output or the loss is NaN or infinite; the message names the layer.
+        NonFiniteError: an output or the loss is NaN or infinite; the message names the layer and the example.
+        DataError: a target does not fit the loss; the message names the example.
     """
     measure = metric_class(metric)(loss) if metric is not None else None
     total = 0.0
-    for x, y in examples.batches(batch_size):
+    for number, (x, y) in enumerate(examples.batches(batch_size)):
         if between is not None and between():
             return None
-        with np.errstate(all="ignore"):
-            z = net.forward(theta, x)
-            part = float(np.sum(loss.examples(z, y), dtype=np.float64))
-        if not np.isfinite(part):
-            raise net.first_nonfinite(theta, x) or NonFiniteError(
-                f"{examples.who}: the loss is {part} in {dtype_name(z)} although all outputs are finite."
-            )
+        start = number * batch_size
+        try:
+            z, part = _summed(net, theta, x, y, loss)
+        except (NonFiniteError, DataError) as error:
+            raise renamed(error, examples.who, lambda row, start=start: start + row) from None  # type: ignore[misc]
         total += part
         if measure is not None:
             measure.add(z, y)
     return total / len(examples), None if measure is None else measure.value()
+
+
+def _summed(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss) -> tuple[Array, float]:
+    """Return the outputs for a batch and the sum of their losses."""
+    with np.errstate(all="ignore"):
+        z = net.forward(theta, x)
+        part = float(np.sum(loss.examples(z, y), dtype=np.float64))
+    if not np.isfinite(part):
+        raise net.first_nonfinite(theta, x) or NonFiniteError(
+            f"the loss is {part} in {dtype_name(z)} although all outputs are finite."
+        )
+    return z, part

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, is_numpy
-from ..errors import DtypeError, NonFiniteError, OptionError
+from ..errors import DataError, DtypeError, NonFiniteError, OptionError
 from ..losses import Loss
 from ..network import Network
 from ..parameters import Parameters
@@ -224,10 +224,10 @@ class Run:
         count = x.shape[0]
         scale = 1.0 if stepper.mean_weight is None else 1 / stepper.mean_weight
         if self.loss.reduction == "mean":
-            value = stepper.take(state, x, y, weights, scale / count)
+            value = stepper.take(state, x, y, weights, scale / count, index)
             state.loss_sum += value * count
         else:
-            state.loss_sum += stepper.take(state, x, y, weights, scale)
+            state.loss_sum += stepper.take(state, x, y, weights, scale, index)
         state.step += 1
 
     def _validate(self, state: State, interruption: Interruption) -> tuple[float | None, float | None] | None:
@@ -238,8 +238,8 @@ class Run:
             return evaluate(
                 self.net, state.theta, self.held_out, self.loss, self.metric, between=lambda: interruption.asked
             )
-        except NonFiniteError as error:
-            raise NonFiniteError(f"validation after epoch {state.epoch + 1}: {error}") from None
+        except (NonFiniteError, DataError) as error:
+            raise type(error)(f"after epoch {state.epoch + 1}: {error}") from None
 
     def _save(self, state: State) -> None:
         _require_finite(state)

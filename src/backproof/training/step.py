@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..errors import DataError, NonFiniteError
 from ..losses import Loss
 from ..network import Network
 from ..parameters import Parameters
+from .naming import renamed
 from .settings import Training
 from .state import State
 
@@ -50,7 +52,7 @@ class Stepper:
         random = net.training(0) is not net
         return cls(net, loss, settings, per_epoch, random, decay_of(theta, settings), mean_weight)
 
-    def take(self, state: State, x: Array, y: Array, weights: Array | None, scale: float) -> float:
+    def take(self, state: State, x: Array, y: Array, weights: Array | None, scale: float, index: Any) -> float:
         """Take one step in place and return the loss of the batch before it.
 
         Args:
@@ -58,10 +60,11 @@ class Stepper:
             x, y: the batch.
             weights: of the batch's examples, any positive.
             scale: what weights are multiplied by.
+            index: the places of the batch's examples in the data, for messages.
 
         Raises:
             NonFiniteError: NaN or infinity arises; the message names step, epoch and layer.
-            DataError: a target does not fit the loss.
+            DataError: a target does not fit the loss; the message names the example.
         """
         number = state.epoch * self.per_epoch + state.step
         net = self.net.training(number) if self.random else self.net
@@ -71,7 +74,8 @@ class Stepper:
             value, gradient = value_and_gradient(net, state.theta, x, y, self.loss, weights=weights, out=state.gradient)
             self._clip(gradient)
         except (NonFiniteError, DataError) as error:
-            raise type(error)(f"step {number + 1} (epoch {state.epoch + 1}): {error}") from None
+            place = np.arange(index.start, index.stop) if isinstance(index, slice) else index
+            raise renamed(error, f"step {number + 1} (epoch {state.epoch + 1})", lambda row: int(place[row])) from None
         settings = self.settings
         rate = settings.optimizer.learning_rate * settings.schedule.factor(number, self.per_epoch, settings.epochs)
         settings.optimizer.step(state.theta.vector, gradient.vector, state.memory, rate, self.weight_decay)
