@@ -340,7 +340,7 @@ def test_things_that_are_no_model_files_are_refused(tmp_path: Path) -> None:
     for name, message in [
         ("pipe", "not an ordinary file"),
         ("empty", "truncated: 0 bytes"),
-        ("text.csv", "not a model file"),
+        ("text.csv", "no backproof model or checkpoint"),
         ("header", "not a model file"),
         (".", "not an ordinary file"),
         ("missing", "No such file"),

@@ -21,7 +21,7 @@ from .tensors import TensorFile, one_line, open_tensors, strict_json, write_tens
 
 __all__ = ["Model"]
 
-FORMAT = "backproof model"
+FORMAT, CHECKPOINT = "backproof model", "backproof checkpoint"
 VERSION = 1
 """Of the file. A file of another version is refused."""
 
@@ -133,6 +133,8 @@ class Model:
 
 def _parts(description: Any) -> tuple[Network, Loss, tuple[int, ...]]:
     """Return network, loss and input shape of a description, which is checked as a whole."""
+    if isinstance(description, dict) and description.get("format") == CHECKPOINT:
+        raise ModelFileError("the checkpoint of a training, no model; go on from it with train --resume --checkpoint")
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ModelFileError(f"the description is none of a {FORMAT}")
     version = description.get("version")

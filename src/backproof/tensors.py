@@ -189,6 +189,8 @@ def _header_bytes(handle: BinaryIO, size: int) -> bytearray:
         raise ModelFileError(f"truncated: {size} bytes, expected a model file")
     length = int.from_bytes(handle.read(8), "little")
     if length > size - 8:
+        if handle.read(1) != b"{":
+            raise ModelFileError("no backproof model or checkpoint: it does not begin with a header")
         raise ModelFileError(
             f"truncated or not a model file: its header should have {length} bytes, the file has {size}"
         )

@@ -195,7 +195,7 @@ def test_a_model_file_that_is_damaged_is_named(cli: Run, model: Path, table: Pat
         (whole.replace(b'\\"layer\\": \\"Tanh\\"', b'\\"layer\\": \\"Tahn\\"'), "Did you mean 'Tanh'?"),
         (whole.replace(b'\\"elm\\"', b'\\"ash\\"'), "class names"),
         (whole.replace(b"CrossEntropy", b"CrossEntropx"), "unknown loss"),
-        (table.read_bytes(), "not a model file"),
+        (table.read_bytes(), "no backproof model"),
     ]:
         assert damaged != whole
         Path("damaged.bp").write_bytes(damaged)
@@ -342,3 +342,17 @@ def test_no_output_replaces_an_input_or_a_file_of_another_kind(cli: Run, argumen
     assert done.code == 1
     assert words in done.error
     assert {entry.name: entry.read_bytes() for entry in Path().iterdir()} == before
+
+
+def test_a_file_that_is_no_model_is_called_so(cli: Run, table: Path) -> None:
+    assert "trees.csv: no backproof model or checkpoint" in cli("summary", table).error
+    assert cli("train", table, "--target", "kind", *FAST, "--checkpoint", "c.bp", "-o", "m.bp").code == 0
+    assert (
+        "c.bp: the checkpoint of a training, no model; go on from it with train --resume"
+        in cli("predict", "c.bp", table).error
+    )
+    assert cli("summary", "nope.toml").error == "no file 'nope.toml'."
+
+
+def test_a_question_ends_without_a_full_stop(cli: Run) -> None:
+    assert "?." not in cli("trian").error

@@ -73,11 +73,18 @@ def test_sizes_that_follow_from_the_data_are_filled_in(tmp_path: Path) -> None:
         ('[[layers]]\nlayer = "Linear"\n[[layers]]\nlayer = "Linear"', "layer 0: Linear: out_features is missing"),
         ('[[layers]]\nlayer = "Linear"\nout_features = "many"', "layer 0: Linear: out_features='many'"),
         ('[[layers]]\nlayer = "Linear"\nin_features = 7', "layer 0: Linear(7 -> 3): input has shape (batch, 5)"),
-        ('[[layers]]\nlayer = "Residual"\ninner = [{layer = "Tahn"}]', "layer 0: layer 0: unknown layer 'Tahn'"),
-        ('[[layers]]\nlayer = "Sum"\nbranches = [{layer = "Tanh"}, {layer = "Rlu"}]', "layer 0: branch 1: unknown"),
+        (
+            '[[layers]]\nlayer = "Residual"\ninner = [{layer = "Tahn"}]',
+            "layers[0].inner.layers[0]: unknown layer 'Tahn'",
+        ),
+        ('[[layers]]\nlayer = "Sum"\nbranches = [{layer = "Tanh"}, {layer = "Rlu"}]', "layers[0].branches[1]: unknown"),
         ('[[layers]]\nlayer = "Sum"\nbranches = [{layer = "Tanh"}]', "two or more"),
         ('[[layers]]\nlayer = "Sum"\nbranches = 3', "layer 0: Sum: branches=3"),
-        ('[[layers]]\nlayer = "Residual"', "layer 0: Residual"),
+        ('[[layers]]\nlayer = "Residual"', "layer 0: Residual: settings {} do not fit: 'inner' left out."),
+        (
+            'layers = [{layer = "Tanh"}, {layer = "Chain", layers = [{layer = "Tanh"}, {layer = "Dropout", p = 2.0}]}]',
+            "net.toml, layers[1].layers[1]: ",
+        ),
         ('[[layers]]\nlayer = "Residual"\ninner = 3', "expected a table with a name in 'layer'"),
         ('[[layers]]\nlayer = "Shared"\ninner = {layer = "Tanh"}\ntimes = 0', "times=0"),
         ("[[layers]]\nout_features = 3", "layer 0: {'out_features': 3}: expected a table with a name in 'layer'"),
@@ -101,9 +108,14 @@ def test_the_last_size_is_filled_in_before_layers_that_keep_it(tmp_path: Path) -
     assert net == bp.Network([bp.Linear(5, 3), bp.Residual(bp.Linear(3, 3)), bp.Tanh()])
 
 
+def test_layers_are_known_in_any_case(tmp_path: Path) -> None:
+    net = read_network(written(tmp_path, 'layers = [{layer = "linear"}, {layer = "tanh"}]'), (5,), 3)
+    assert net == bp.Network([bp.Linear(5, 3), bp.Tanh()])
+
+
 def test_layers_buried_in_one_another_are_refused(tmp_path: Path) -> None:
     text = '[[layers]]\nlayer = "Residual"\ninner = ' + '{layer = "Residual", inner = ' * 70 + "3" + "}" * 70
-    with pytest.raises(BackproofError, match=r"layer 0"):
+    with pytest.raises(BackproofError, match=r"layers\[0\]\.inner\.inner"):
         read_network(written(tmp_path, text), (5,), 3)
 
 

@@ -150,6 +150,10 @@ def _changed_in_the_middle(array):
         ({"settings": quick(optimizer=Adam(2e-2))}, "optimizer learning_rate was 0.01"),
         ({"settings": quick(schedule=Cosine())}, "schedule"),
         ({"net": classifier()}, "network"),
+        (
+            {"net": classifier(hidden=9, dropout=0.2)},
+            r"the network differs: layer 0 was Linear\(5 -> 8\), now it is Linear\(5 -> 9\); use",
+        ),
         ({"loss": bp.CrossEntropy(smoothing=0.1)}, "loss smoothing"),
         ({"x": blobs(80)[0], "y": blobs(80)[1]}, "data examples was 90, now it is 80"),
         ({"x": blobs(seed=5)[0]}, "data x checksum"),

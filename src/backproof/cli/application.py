@@ -105,7 +105,8 @@ def _invoke(arguments: list[str]) -> int:
         context = error.ctx
         command_path = context.command_path if context is not None else "backproof"
         problem = error.format_message().rstrip(".")
-        _say(f"{problem}. Try '{command_path} --help'.", "UsageError", "--json" in arguments)
+        end = "" if problem.endswith(("?", "!")) else "."
+        _say(f"{problem}{end} Try '{command_path} --help'.", "UsageError", "--json" in arguments)
         return USAGE
 
 

@@ -1,6 +1,7 @@
 """Networks from ``--hidden`` and from TOML files, whose sizes may be left out where the data decide them."""
 
 import math
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ _LAST_AXIS = {"Linear": "in_features", "AugmentedLinear": "in_features", "LayerN
 _LISTS = {"Chain": "layers", "Sum": "branches", "Product": "branches", "Concatenate": "branches"}
 _SIZED = ("Linear", "AugmentedLinear", "Chain", "Sum", "Product")
 _INNER = ("Residual", "Shared")
+_NESTED = re.compile(r"(layers|branches)\[\d+\][.:]|inner[.:]")
 _RECTIFIERS = ("ReLU", "LeakyReLU", "ELU", "CELU", "GELU", "SiLU", "Mish", "Softplus", "Hardswish", "ReLU6")
 
 
@@ -71,7 +73,8 @@ def read_network(path: Path, shape: Shape, outputs: int | None) -> Network:
             shape = layers[-1].output_shape(shape)
         except BackproofError as error:
             kind = ShapeError if isinstance(error, ShapeError) else OptionError
-            raise kind(f"{path.name}, layer {index}: {error}") from None
+            where = f"layers[{index}]." if _NESTED.match(str(error)) else f"layer {index}: "
+            raise kind(f"{path.name}, {where}{error}") from None
     return Network(layers)
 
 
@@ -109,7 +112,8 @@ def filled(table: Any, shape: Shape, outputs: int | None, depth: int = 0) -> dic
         table = {"layer": "Chain", "layers": table}
     if depth > 64 or not isinstance(table, dict) or not isinstance(table.get("layer"), str):
         raise OptionError(f"{table!r:.80}: expected a table with a name in 'layer'.")
-    name, result = table["layer"], dict(table)
+    name = _known(table["layer"])
+    result = {**table, "layer": name}
     if name not in LAYERS:
         raise unknown_name("layer", name, LAYERS)
     if name in _LAST_AXIS and shape:
@@ -119,12 +123,33 @@ def filled(table: Any, shape: Shape, outputs: int | None, depth: int = 0) -> dic
             raise OptionError(f"{name}: out_features is missing; only the last one follows from the data.")
         result["out_features"] = outputs
     if name in _INNER and "inner" in result:
-        result["inner"] = filled(result["inner"], shape, shape[-1] if shape else None, depth + 1)
+        result["inner"] = _filled_inner(result["inner"], shape, depth)
     if name in _LISTS and isinstance(result.get(_LISTS[name]), list):
         parts, chain = result[_LISTS[name]], name == "Chain"
         own = None if name == "Concatenate" else outputs
         result[_LISTS[name]] = _filled_parts(parts, shape, own, chain, depth)
     return result
+
+
+def _known(name: str) -> str:
+    """Return a layer's name in its own spelling, whatever the case it is written in."""
+    if name in LAYERS:
+        return name
+    return next((known for known in LAYERS if known.lower() == name.lower()), name)
+
+
+def _filled_inner(table: Any, shape: Shape, depth: int) -> dict[str, Any]:
+    try:
+        made = filled(table, shape, shape[-1] if shape else None, depth + 1)
+        layer_from(made)
+    except BackproofError as error:
+        raise _nested(error, "inner") from None
+    return made
+
+
+def _nested(error: BackproofError, place: str) -> BackproofError:
+    """Return the error of a layer inside another one, with its place before it."""
+    return type(error)(f"{place}{'.' if _NESTED.match(str(error)) else ': '}{error}")
 
 
 def _filled_parts(parts: list[Any], shape: Shape, outputs: int | None, chain: bool, depth: int) -> list[Any]:
@@ -133,16 +158,16 @@ def _filled_parts(parts: list[Any], shape: Shape, outputs: int | None, chain: bo
     for index, part in enumerate(parts):
         try:
             made.append(filled(part, shape, outputs if not chain or index == last else None, depth + 1))
-            if chain:
-                shape = layer_from(made[-1]).output_shape(shape)
+            layer = layer_from(made[-1])
+            shape = layer.output_shape(shape) if chain else shape
         except BackproofError as error:
-            raise type(error)(f"{'layer' if chain else 'branch'} {index}: {error}") from None
+            raise _nested(error, f"{'layers' if chain else 'branches'}[{index}]") from None
     return made
 
 
 def _last_sized(tables: list[Any]) -> int:
     """Return the index of the last layer that can give another number of outputs; those after it keep theirs."""
-    names = [table.get("layer") if isinstance(table, dict) else "Chain" for table in tables]
+    names = [_known(str(table.get("layer"))) if isinstance(table, dict) else "Chain" for table in tables]
     return max((index for index, name in enumerate(names) if name in _SIZED), default=-1)
 
 

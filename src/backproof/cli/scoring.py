@@ -51,7 +51,7 @@ class Score:
             main = f"accuracy {self.accuracy:.4f}"
         else:
             main = f"{'' if self.r2 is None else f'R2 {self.r2:.4f}, '}RMSE {self.rmse:.4g}"
-        return f"{main}, loss {self.loss:.4g} ({self.examples:,} examples)"
+        return f"{main}, loss {self.loss:.4g} ({self.examples:,} example{'s' * (self.examples != 1)})"
 
     def table(self) -> str:
         """Return the confusion table, or nothing."""

@@ -43,6 +43,8 @@ def _network(path: Path, shape: str | None, outputs: int | None) -> tuple[Any, t
     if path.suffix.lower() != ".toml":
         model = Model.load(path)
         return model.network, given or model.input_shape
+    if not path.exists():
+        raise OptionError(f"no file {str(path)!r}.")
     if not given:
         raise OptionError(f"{path.name}: the shape of one example is missing; give it, as in --input 64 or 28x28.")
     return read_network(path, given, outputs), given

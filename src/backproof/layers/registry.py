@@ -139,4 +139,6 @@ def _short(value: Any) -> str:
 
 
 def _reason(error: TypeError) -> str:
-    return str(error).split("() ")[-1].replace("__init__", "").rstrip(".")
+    text = str(error).split("() ")[-1].replace("__init__", "").rstrip(".")
+    _, missing, names = text.partition("required positional argument")
+    return f"{names.partition(': ')[2]} left out" if missing else text

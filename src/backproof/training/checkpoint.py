@@ -13,6 +13,7 @@ import numpy as np
 
 from ..arrays import Array, dtype_name
 from ..errors import ModelFileError, OptionError
+from ..layers import layer_from
 from ..losses import Loss, describe_loss
 from ..network import Network
 from ..tensors import TensorFile, one_line, open_tensors, strict_json, write_tensors
@@ -277,11 +278,34 @@ def _epoch(number: int, row: list[float]) -> Epoch:
 
 
 def _compare(came: Any, expected: dict[str, Any]) -> None:
+    difference = _network_difference(came.get("network"), expected["network"]) if isinstance(came, dict) else None
+    if difference:
+        raise _Foreign(f"is of another training: {difference}; use what it had, or start anew without resume.")
     for place, before, now in _differences(came, expected):
         raise _Foreign(
             f"is of another training: {place} was {before!r:.60}, now it is {now!r:.60}; use what it had, or start "
             "anew without resume."
         )
+
+
+def _network_difference(before: Any, now: list[Any]) -> str | None:
+    """Say in which layer two networks differ; None if the layers' names do not show it."""
+    if not isinstance(before, list):
+        return None
+    if len(before) != len(now):
+        return f"the network had {len(before)} layers, now it has {len(now)}"
+    for index, pair in enumerate(zip(before, now, strict=True)):
+        was, is_now = map(_label, pair)
+        if was != is_now:
+            return f"the network differs: layer {index} was {was}, now it is {is_now}"
+    return None
+
+
+def _label(described: Any) -> str:
+    try:
+        return f"{layer_from(described).label:.60}"
+    except OptionError:  # a layer that is not registered
+        return f"{described!r:.60}"
 
 
 def _differences(before: Any, now: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
