@@ -66,3 +66,18 @@ def test_a_demonstration_that_falls_short_fails(
     monkeypatch.setattr(demo, "CHECKED", 4)
     assert demo.main(tmp_path, epochs=1) == 1
     assert "expected a test accuracy of 0.97" in capsys.readouterr().err
+
+
+def test_the_report_says_what_errors_are_relative_to_and_draws_the_loss_in_powers_of_ten(tmp_path: Path) -> None:
+    outcome = work(Request("iris", tmp_path / "m.bp", hidden=(4,), quiet=True, hyperparameters={"epochs": 3}))
+    for factor, epoch in zip((1.0, 0.1, 0.01), outcome.model.about["history"], strict=True):
+        epoch |= {"loss": factor, "validation_loss": 0.0}
+    net = outcome.model.network
+    made = compare(net, net.initialize(0), np.ones((2, 4)), np.array([0, 1]), bp.CrossEntropy(), directions=1)
+    text = page(outcome, summary(net, (4,)), made)
+    assert "largest entry for a single entry" in " ".join(text.split())
+    curve = text.partition('<polyline fill="none" stroke="#0b6bcb"')[2].partition('points="')[2].partition('"')[0]
+    heights = [float(point.partition(",")[2]) for point in curve.split()]
+    assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], abs=0.2)
+    assert heights[1] > heights[0]
+    assert all(f">{mark}</text>" in text for mark in ("1", "0.1", "0.01"))

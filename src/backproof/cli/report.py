@@ -1,5 +1,6 @@
 """A page about one training: self-contained HTML, no scripts, nothing loaded from elsewhere."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from ..summaries import Summary
 from .differences import Comparison
 from .work import Outcome
+
+WIDTH, HEIGHT, MARGIN = 640, 260, 48
+"""Of the drawing of the losses."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a;
@@ -38,7 +42,9 @@ def page(outcome: Outcome, summary: Summary, comparisons: Sequence[Comparison]) 
             _curves(about["history"]),
             "<h2>The gradient against differences</h2>",
             "<p>Backpropagation in float64, at the trained parameters, beside central differences of the loss with "
-            f"Richardson's extrapolation. Worst relative error: <strong>{worst:.1e}</strong>.</p>",
+            f"Richardson's extrapolation. Worst relative error: <strong>{worst:.1e}</strong>. An error is relative to "
+            "the norm of the whole gradient along a random direction, and to the gradient's largest entry for a "
+            "single entry.</p>",
             _checks(comparisons),
             "</body></html>",
             "",
@@ -81,30 +87,44 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: set[
 
 
 def _curves(history: Sequence[dict[str, Any]]) -> str:
-    """Return training and validation loss by epoch as a drawing."""
-    width, height, margin = 640, 260, 40
+    """Return training and validation loss by epoch as a drawing, the loss in powers of ten."""
     lines = {"training": ("#0b6bcb", "loss"), "validation": ("#c9510c", "validation_loss")}
-    known = [entry[key] for entry in history for _, key in lines.values() if entry[key] is not None]
+    # A logarithm has no place for a loss of zero, nor for one below.
+    known = [entry[key] for entry in history for _, key in lines.values() if entry[key] and entry[key] > 0]
     if not known:
-        return "<p>No epoch was finished.</p>"
-    top = max(known) or 1.0
-    parts = []
+        return "<p>No epoch was finished with a positive loss.</p>"
+    low, high = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
+    high += high == low
+    parts = [_axes(low, high, history[-1]["epoch"])]
     for place, (name, (colour, key)) in enumerate(lines.items()):
         points = [
-            f"{margin + (width - 2 * margin) * i / max(1, len(history) - 1):.1f},"
-            f"{height - margin - (height - 2 * margin) * entry[key] / top:.1f}"
+            f"{MARGIN + (WIDTH - 2 * MARGIN) * i / max(1, len(history) - 1):.1f},"
+            f"{_height(math.log10(entry[key]), low, high):.1f}"
             for i, entry in enumerate(history)
-            if entry[key] is not None
+            if entry[key] and entry[key] > 0
         ]
         parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(points)}"/>')
-        x = width - margin - 90
-        parts.append(f'<rect x="{x}" y="{margin + 18 * place}" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 16}" y="{margin + 18 * place + 10}">{name}</text>')
-    base, epochs = height - margin, history[-1]["epoch"]
-    axes = f'<path d="M{margin},{margin} V{base} H{width - margin}" fill="none" stroke="currentColor"/>'
-    labels = (
-        f'<text x="4" y="{margin}">{top:.3g}</text><text x="24" y="{base}">0</text>'
-        f'<text x="{width - margin}" y="{base + 18}" text-anchor="end">epoch {epochs}</text>'
-    )
-    title = f"<title>loss over {epochs} epochs</title>"
-    return f'<svg viewBox="0 0 {width} {height}" role="img">{title}{axes}{labels}{"".join(parts)}</svg>'
+        x = WIDTH - MARGIN - 90
+        parts.append(f'<rect x="{x}" y="{MARGIN + 18 * place}" width="10" height="10" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 16}" y="{MARGIN + 18 * place + 10}">{name}</text>')
+    title = f"<title>loss over {history[-1]['epoch']} epochs, logarithmic</title>"
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{title}{"".join(parts)}</svg>'
+
+
+def _height(power: float, low: int, high: int) -> float:
+    """Return where a power of ten stands on the drawing."""
+    return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (power - low) / (high - low)
+
+
+def _axes(low: int, high: int, epochs: int) -> str:
+    """Return the axes, with a line for every power of ten; of very many, for some."""
+    base = HEIGHT - MARGIN
+    parts = [f'<path d="M{MARGIN},{MARGIN} V{base} H{WIDTH - MARGIN}" fill="none" stroke="currentColor"/>']
+    for power in range(low, high + 1, -(-(high - low) // 8)):
+        y = _height(power, low, high)
+        parts.append(
+            f'<path d="M{MARGIN},{y:.1f} H{WIDTH - MARGIN}" stroke="currentColor" stroke-opacity="0.15"/>'
+            f'<text x="{MARGIN - 6}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g}</text>'
+        )
+    parts.append(f'<text x="{WIDTH - MARGIN}" y="{base + 18}" text-anchor="end">epoch {epochs}</text>')
+    return "".join(parts)
