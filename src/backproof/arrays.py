@@ -115,7 +115,7 @@ def keep_freed_memory() -> None:
 
 def times_transposed(x: Array, W: Array) -> Array:
     """Return ``x W^T``, (batch, n) or (batch, *places, n) times (m, n)."""
-    if isinstance(x, np.ndarray) and x.ndim == 2 and 1 < x.shape[0] <= 64:
+    if isinstance(x, np.ndarray) and x.ndim == 2 and 1 < x.shape[0] <= 128:
         # For few rows OpenBLAS is faster with the wide factor on the left.
         return (W @ x.T).T
     return x @ W.mT

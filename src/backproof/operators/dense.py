@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..arrays import Array, namespace
+from ..arrays import Array, namespace, times_transposed
 from ..errors import ShapeError
 from .base import Operator
 
@@ -48,7 +48,7 @@ class Dense(Operator):
             return xp.reshape(xp.reshape(u, (-1, m)) @ self.matrix, (*u.shape[:2], n))
         if u.shape[0] == 1 and n == 1:
             # The same rows meet one column of every example: a product with the matrix of all columns.
-            return (self.matrix[:, :, 0] @ u[0, ...].mT)[:, :, None]
+            return times_transposed(self.matrix[:, :, 0], u[0, ...])[:, :, None]
         return u @ self.matrix
 
     def dense(self, like: Array | None = None) -> Array:
