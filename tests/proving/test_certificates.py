@@ -109,8 +109,25 @@ def without_lemmas() -> Certificate:
     return certify_network(bp.Network(layers), (6,), bp.Huber())
 
 
-CASES = [digits, residual, every_leaf, every_combinator, without_lemmas, lambda: hostile(HOSTILE[1])]
-NAMES = ["digits", "residual", "every_leaf", "every_combinator", "without_lemmas", "hostile"]
+def leaves_in_combinators() -> Certificate:
+    """Layers whose size is a bare number, and one without a lemma, directly inside combinators."""
+    layers = [
+        bp.Residual([bp.RMSNorm(3)]), bp.Residual(bp.RMSNorm(3)), bp.Sum((Doubling(), L(3, 3))), L(3, 2),
+        bp.LayerNorm(2, eps=0.0),
+    ]  # fmt: skip
+    return certify_network(bp.Network(layers), (3,), bp.SquaredError())
+
+
+CASES = [
+    digits,
+    residual,
+    every_leaf,
+    every_combinator,
+    without_lemmas,
+    leaves_in_combinators,
+    lambda: hostile(HOSTILE[1]),
+]
+NAMES = ["digits", "residual", "every_leaf", "every_combinator", "without_lemmas", "leaves_in_combinators", "hostile"]
 
 
 @pytest.mark.slow
@@ -204,6 +221,13 @@ def test_smooth_networks_ask_for_nothing() -> None:
     assert certificate.conditions == certificate.unproved == certificate.settings == ()
     assert "everywhere_correct" in certificate.text
     assert "conditions" not in words_of(certificate.text)
+
+
+def test_a_layer_of_which_nothing_is_known_is_assumed_right_only_where_it_has_a_derivative() -> None:
+    for layer in (Doubling(), bp.LayerNorm(3, eps=0.0), bp.RMSNorm(3, eps=0.0)):
+        certificate = certify_network(bp.Network([layer]), (3,), bp.SquaredError())
+        assert certificate.unproved
+        assert any("no derivative" in condition for condition in certificate.conditions), layer
 
 
 def test_conditions_are_evaluated_on_data() -> None:

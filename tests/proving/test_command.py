@@ -87,3 +87,13 @@ def test_a_place_that_cannot_be_written_is_said_at_once(
     code, _, err = prove(capsys, model, "-o", output)
     assert code == 1
     assert "cannot write the certificate" in err
+
+
+def test_a_certificate_does_not_replace_what_it_is_made_from(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = model.read_bytes()
+    for arguments in ((model, "-o", model), (model, "-o", "table.csv", "--data", "table.csv")):
+        code, _, err = prove(capsys, *arguments, "--no-check")
+        assert code == 1
+        assert "it would replace" in err
+    assert model.read_bytes() == before
+    assert Path("table.csv").read_text() == TABLE

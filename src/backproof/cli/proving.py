@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import json_result, one_line, result, status
-from .paths import check_writable
+from .paths import check_separate, check_writable
 
 
 def prove(
@@ -36,6 +36,7 @@ def prove(
     from ..proving import INSTALL, certify_network, coq
 
     check_writable(output, "the certificate", DataError)
+    check_separate(output, "the certificate", model, data)
     loaded = Model.load(model)
     certificate = certify_network(loaded.network, loaded.input_shape, loaded.loss)
     found = None if data is None else _conditions(model, data, feature)
@@ -85,7 +86,8 @@ def _report(facts: dict[str, Any], checked: Any, why: str, json: bool) -> None:
             known = {"checked": True, "seconds": round(checked.seconds, 1), "axioms": list(checked.assumptions)}
         json_result(facts | known)
         return
-    result(facts["statement"])
+    for line in facts["statement"].splitlines():
+        result(one_line(line))
     if facts["conditions_on_data"] is not None and facts["conditions"]:
         result(f"On the data: {facts['conditions_on_data']['finding']}")
     where = one_line(facts["certificate"])

@@ -12,8 +12,8 @@ def comment(text: str) -> str:
 
 
 def listed(items: tuple[str, ...]) -> str:
-    """Return a Coq list of natural numbers."""
-    numbers = [f"{item}%N" if item.isdigit() else item for item in items]
+    """Return a Coq list of natural numbers, each given as a number or a term."""
+    numbers = [f"({item})%N" for item in items]
     return f"[:: {'; '.join(numbers)}]" if items else "(@nil nat)"
 
 

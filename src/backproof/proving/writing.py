@@ -124,8 +124,9 @@ class Writer:
         name, size = f"layer{place}", str(count - 1) if count else None
         kind = f"layer R {n} {size} {m}" if size else f"function R {n} {m}"
         self.lines.append(f"(* No lemma yet: {comment(layer.label)} *)\nVariable {name} : {kind}.\n")
-        # A layer that knows kinks, or may hold some that do, is only assumed to be right away from them.
-        kinked = type(layer).kinks is not Layer.kinks or hasattr(layer, "parts")
+        # Only a layer of ours without kinks is assumed to be right everywhere; any other, where it has a derivative.
+        ours = type(layer).__module__.startswith("backproof.layers.") and getattr(layer, "eps", 1) > 0
+        kinked = not ours or type(layer).kinks is not Layer.kinks or hasattr(layer, "parts")
         arguments, predicate = ("x t" if size else "x"), f"domain{place}" if kinked else None
         premise = f"{predicate} {arguments} -> " if predicate else ""
         if predicate:
