@@ -28,12 +28,12 @@ def coq() -> str:
         MissingExtraError: it, or MathComp Analysis, is not installed; the message has the install line.
     """
     found = shutil.which("coqc")
-    if found is not None:
-        where = subprocess.run(
-            [found, "-where"], capture_output=True, text=True, check=False, timeout=60
-        ).stdout.strip()
-        if (Path(where) / "user-contrib" / "mathcomp" / "analysis").is_dir():
-            return found
+    # A coqc that cannot be run is as good as none.
+    with suppress(OSError, subprocess.TimeoutExpired):
+        if found is not None:
+            asked = subprocess.run([found, "-where"], capture_output=True, text=True, check=False, timeout=60)
+            if (Path(asked.stdout.strip()) / "user-contrib" / "mathcomp" / "analysis").is_dir():
+                return found
     raise MissingExtraError(f"checking a proof needs Coq with MathComp Analysis: {INSTALL}")
 
 
@@ -75,10 +75,13 @@ def development() -> Path:
         raise ProofError(f"the sources of the proof are not installed with backproof, expected {package / 'proof'}.")
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "backproof" / f"proof-{digest}"
-    cache.mkdir(parents=True, exist_ok=True)
-    for source in sources:
-        if not (cache / source.name).exists():
-            shutil.copyfile(source, cache / source.name)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            if not (cache / source.name).exists():
+                shutil.copyfile(source, cache / source.name)
+    except OSError as error:
+        raise ProofError(f"the proof cannot be compiled in {cache}: {error.strerror}; set XDG_CACHE_HOME.") from None
     return cache
 
 

@@ -186,7 +186,7 @@ LEAVES: dict[type[Layer], Leaf] = {
     Reshape: _identity,
     Dropout: _dropout,
 }
-"""The layers with a lemma. Those made of layers are in ``writing.py``."""
+"""The layers with a lemma. Those made of layers are in ``combining.py``."""
 
 LAST_AXIS = frozenset({Linear, AugmentedLinear, Softmax, LogSoftmax, LayerNorm, RMSNorm})
 """Layers whose lemma is about vectors: with several places in an example there is none."""
