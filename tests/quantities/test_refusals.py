@@ -247,3 +247,19 @@ def test_points_of_the_oracles_are_away_from_kinks() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             q.jacobian(*parts(make()))
+
+
+# -- rounding --------------------------------------------------------------------------------------------------
+
+
+def test_variance_of_gradients_in_float32_survives_a_large_mean() -> None:
+    g = np.random.default_rng(0)
+    net = bp.Network([bp.Linear(3, 2)])
+    theta = net.initialize(0, "float32")
+    x = (3 + 1e-3 * g.normal(size=(64, 3))).astype(np.float32)
+    y = np.ones((64, 2), np.float32)
+    came = q.gradient_statistics(net, theta, x, y, bp.SquaredError())
+    rows = q.per_example_gradients(net, theta.astype("float64"), x.astype(float), y, bp.SquaredError()).vector()
+    assert came.variance.vector.dtype == came.mean.vector.dtype == came.signal_to_noise.vector.dtype == np.float32
+    assert np.allclose(came.variance.vector, rows.var(0), rtol=1e-3, atol=0)
+    assert np.allclose(came.signal_to_noise.vector, rows.mean(0) ** 2 / rows.var(0), rtol=1e-3, atol=0)

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ..arrays import Array, namespace
+import numpy as np
+
+from ..arrays import Array, is_numpy, namespace
 from ..errors import OptionError
 from ..losses import Loss
 from ..network import Network
@@ -138,9 +140,25 @@ class GradientStatistics:
 def gradient_statistics(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss) -> GradientStatistics:
     """Return mean, variance and signal-to-noise of the examples' gradients, without forming them.
 
+    Dtype: that of theta; NumPy's float32 is computed in float64, as a variance from two moments cancels in it.
+
     Raises:
         CoupledBatchError: a layer couples the examples; the message names it.
     """
+    results = _statistics(*_in_double(net, theta, x), y, loss)
+    if is_numpy(theta.vector):
+        results = [v.astype(theta.vector.dtype, copy=False) for v in results]
+    return GradientStatistics(*(theta.with_vector(v) for v in results))
+
+
+def _in_double(net: Network, theta: Parameters, x: Array) -> tuple[Network, Parameters, Array]:
+    """Return all in float64 if theta and x are NumPy's float32; anything else as it is, for the usual checks."""
+    single = isinstance(theta, Parameters) and all(is_numpy(a) and a.dtype == np.float32 for a in (theta.vector, x))
+    return (net, theta.astype(np.float64), x.astype(np.float64)) if single else (net, theta, x)
+
+
+def _statistics(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss) -> list[Array]:
+    """Return mean, variance and signal-to-noise as vectors (P,)."""
     gradients = per_example_gradients(net, theta, x, y, loss)
     xp, count = namespace(x), x.shape[0]
     mean = gradients.weighted_sum(xp.ones_like(gradients.losses)) / count
@@ -151,4 +169,4 @@ def gradient_statistics(net: Network, theta: Parameters, x: Array, y: Array, los
     variance = xp.where(variance > noise, variance, xp.zeros_like(mean))
     infinite = xp.full_like(mean, float("inf"))
     ratio = xp.where(variance > 0, mean * mean / xp.where(variance > 0, variance, xp.ones_like(mean)), infinite)
-    return GradientStatistics(*(theta.with_vector(v) for v in (mean, variance, ratio)))
+    return [mean, variance, ratio]
