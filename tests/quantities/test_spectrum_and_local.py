@@ -1,5 +1,6 @@
 """Gradient flow in numbers and words, linear regions, sketched intervals."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def test_table_has_a_line_for_every_layer_and_ends_in_words() -> None:
     assert lines[-1] == found.verdict()
 
 
-def test_large_matrices_give_their_largest_singular_values_by_lanczos() -> None:
+def test_large_matrices_give_their_largest_singular_values_by_lanczos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["backproof.quantities.spectrum"], "FULL_SIZE", 64)
     g = np.random.default_rng(0)
     net = bp.Network([bp.Linear(300, 280), bp.Tanh(), bp.Linear(280, 290)])
     theta, x = net.initialize(0, "float64"), g.normal(size=(2, 300))
@@ -78,6 +80,40 @@ def test_large_matrices_give_their_largest_singular_values_by_lanczos() -> None:
     own = np.linalg.svd(theta["0.weight"], compute_uv=False)[None, :4]
     agree(found.layers[0].own, np.repeat(own, 2, axis=0), 1e-9, "weight")
     assert "condition" in str(found)
+
+
+def scaled(size: int) -> Any:
+    """Return a network of one diagonal matrix with condition 1e4 between a wide and a narrow layer, and examples."""
+    net = bp.Network([bp.Linear(size, size, bias=False), bp.Tanh(), bp.Linear(size, size + 20, bias=False)])
+    theta = net.initialize(0, "float64")
+    theta["0.weight"][...] = np.diag(np.logspace(0, -4, size))
+    return net, theta, np.random.default_rng(0).normal(size=(2, size))
+
+
+@pytest.mark.parametrize("full_size", [1024, 64])
+def test_gain_is_exact_and_condition_is_exact_or_not_given(full_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["backproof.quantities.spectrum"], "FULL_SIZE", full_size)
+    net, theta, x = scaled(300)
+    found = q.spectrum(net, theta, x)
+    complete = full_size == 1024
+    assert [layer.complete for layer in found.layers] == [complete, True, complete]  # a diagonal is always known
+    assert [layer.product_complete for layer in found.layers] == [complete] * 3
+    for layer in found.layers:
+        J = np.asarray(q.jacobian(net, theta, x, layer.index).dense())
+        agree(layer.rms, np.linalg.norm(J, axis=(1, 2)) / np.sqrt(300), 1e-9, layer.label)
+        assert layer.gain == pytest.approx(np.exp(np.log(layer.rms).mean()))
+    if complete:
+        assert found.layers[0].condition == pytest.approx(1e4)
+    else:
+        assert np.isnan(found.layers[0].condition)
+        assert [line.split()[-3] for line in str(found).splitlines()[1:4:2]] == ["-"] * 2
+    assert found.layers[0].norm == pytest.approx(1.0)
+
+
+def test_no_examples_have_no_spectrum() -> None:
+    net, theta, x = deep(1.0)
+    with pytest.raises(ShapeError, match=r"spectrum: x has shape \(0, 6\), no examples"):
+        q.spectrum(net, theta, x[:0])
 
 
 def test_plot_is_drawn_and_saved(tmp_path: Path) -> None:
