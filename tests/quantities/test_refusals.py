@@ -263,3 +263,25 @@ def test_variance_of_gradients_in_float32_survives_a_large_mean() -> None:
     assert came.variance.vector.dtype == came.mean.vector.dtype == came.signal_to_noise.vector.dtype == np.float32
     assert np.allclose(came.variance.vector, rows.var(0), rtol=1e-3, atol=0)
     assert np.allclose(came.signal_to_noise.vector, rows.mean(0) ** 2 / rows.var(0), rtol=1e-3, atol=0)
+
+
+# -- arguments -------------------------------------------------------------------------------------------------
+
+OF_A_LOSS: dict[str, Callable[..., Any]] = {
+    "per_example_gradients": q.per_example_gradients,
+    "per_example_norms": q.per_example_norms,
+    "clipped_gradient": lambda *given: q.clipped_gradient(*given, 1.0),
+    "gradient_statistics": q.gradient_statistics,
+    "ggn": q.ggn,
+    "fisher": q.fisher,
+    "hessian": q.hessian,
+    "hvp": lambda *given: q.hvp(*given, np.ones(given[1].layout.size)),
+}
+
+
+@pytest.mark.parametrize("who", OF_A_LOSS)
+@pytest.mark.parametrize(("loss", "hint"), [(bp.SquaredError, r"write SquaredError\(\)"), ("mse", "give a loss")])
+def test_what_is_no_loss_is_refused(who: str, loss: Any, hint: str) -> None:
+    p = sized(3)
+    with pytest.raises(OptionError, match=f"loss is .*expected a loss object; {hint}"):
+        OF_A_LOSS[who](p.net, p.theta, p.x, p.y, loss)

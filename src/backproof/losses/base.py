@@ -154,6 +154,14 @@ class Loss(ABC):
         return batch_sum(losses[:, None])[0] * factor
 
 
+def require_loss(who: str, loss: Any) -> None:
+    """Raise OptionError if ``loss`` is not a loss, such as a class without its brackets or a name."""
+    if not isinstance(loss, Loss):
+        name = loss.__name__ if isinstance(loss, type) else ""
+        hint = f"write {name}() with brackets" if name else "give a loss, as in CrossEntropy()"
+        raise OptionError(f"{who}: loss is {loss!r:.60}, expected a loss object; {hint}.")
+
+
 def refuse_targets(who: str, t: Array, bad: Array, expected: str) -> None:
     """Raise DataError for the first target that is ``bad``, unless inside a JAX trace, where none can be seen."""
     if is_numpy(bad):

@@ -22,6 +22,7 @@ from ..arrays import Array, flatten, is_numpy, namespace
 from ..errors import OptionError, ShapeError, unknown_name
 from ..layers import Steps
 from ..losses import Loss
+from ..losses.base import require_loss
 from ..network import Network
 from ..operators import Dense, Identity, Kronecker
 from ..parameters import Parameters
@@ -225,6 +226,7 @@ def ggn(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, batc
         mean (or sum, as the loss says) over n of J_n^T H_n J_n
 
     Raises:
+        OptionError: ``loss`` is no loss.
         CoupledBatchError: a layer couples the examples; the message names it.
 
     Warns:
@@ -232,6 +234,7 @@ def ggn(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, batc
 
     Source: MATH, "Quantities made of the same factors".
     """
+    require_loss("ggn", loss)
     own = replace(loss, reduction="sum")
     return _curvature("ggn", net, theta, x, y, loss, lambda z, t, _: own.hessian_rows(z, t), batch)
 
@@ -261,9 +264,10 @@ def fisher(
         seed: of the draws; a batch draws by (seed, its first example), so every product sees the same ones.
 
     Raises:
-        OptionError: an unknown kind, or a loss that is not a negative log-likelihood.
+        OptionError: an unknown kind, ``loss`` is no loss, or a loss that is not a negative log-likelihood.
         CoupledBatchError: a layer couples the examples; the message names it.
     """
+    require_loss("fisher", loss)
     own = replace(loss, reduction="sum")
 
     def score(z: Array, t: Array) -> Array:

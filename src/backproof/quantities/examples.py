@@ -8,6 +8,7 @@ import numpy as np
 from ..arrays import Array, is_numpy, namespace
 from ..errors import OptionError
 from ..losses import Loss
+from ..losses.base import require_loss
 from ..network import Network
 from ..parameters import Layout, Parameters
 from .blocks import Block, parameter_blocks
@@ -81,8 +82,10 @@ def per_example_gradients(net: Network, theta: Parameters, x: Array, y: Array, l
     """Return the gradient of every example's own loss (no mean over the batch), factored.
 
     Raises:
+        OptionError: ``loss`` is no loss.
         CoupledBatchError: a layer couples the examples; the message names it.
     """
+    require_loss("per_example_gradients", loss)
     steps = linearized("per_example_gradients", net, theta, x)
     own = replace(loss, reduction="sum")
     _, delta = own.value_and_gradient(steps.output, y)

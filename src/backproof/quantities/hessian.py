@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays import Array, is_numpy
 from ..errors import DtypeError, ShapeError
 from ..losses import Loss
+from ..losses.base import require_loss
 from ..network import Network
 from ..parameters import Parameters
 from .blocks import pull_sums
@@ -43,6 +44,7 @@ def hvp(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, v: Any)
     Dtype: computed in float64, returned in that of theta.
 
     Raises:
+        OptionError: ``loss`` is no loss.
         DtypeError: theta is not a NumPy array.
         ShapeError: v does not have P entries.
     """
@@ -177,8 +179,10 @@ def hessian(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, 
     """Return the Hessian of the loss over a data set as an operator.
 
     Raises:
+        OptionError: ``loss`` is no loss.
         DtypeError: theta is not a NumPy array.
     """
+    require_loss("hessian", loss)
     if not is_numpy(theta.vector):
         raise DtypeError("hessian: theta is not a NumPy array, expected one; its complex numbers carry the derivative.")
     scale = 1.0 / x.shape[0] if loss.reduction == "mean" else 1.0
