@@ -55,7 +55,7 @@ FAULTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("x . x for x . x'", f"{Q}.blocks:_common_scale", "x @ z.mT", "x @ x.mT", everywhere("ntk")),
     ("mirrored block not transposed", f"{Q}.ntk:_Kernel.fill", "piece.transpose(1, 0, *reversed(range(2, piece.ndim)))",
      "piece.swapaxes(0, 1)", everywhere("ntk")),
-    ("order of the factors reversed", f"{Q}.jacobian:jacobian", "reversed(range(first, last))", "range(first, last)",
+    ("order of the factors reversed", f"{Q}.jacobian:_jacobian", "reversed(range(first, last))", "range(first, last)",
      everywhere("input_jacobian")),
     ("cut one factor off", f"{Q}.jacobian:Jacobian.factored", "self.factors[cut:])", "self.factors[cut + 1:])",
      everywhere("input_jacobian")),

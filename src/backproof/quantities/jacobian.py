@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -11,12 +12,13 @@ import numpy as np
 from ..arrays import Array, is_numpy, namespace
 from ..chain import Plan, plan
 from ..errors import OptionError, ShapeError
+from ..layers import Steps
 from ..network import Network
 from ..operators import ANY, PRODUCTS, Operator, Rule, multiply, product_of
 from ..parameters import Parameters
-from .memory import budget, itemsize, require_dense, require_fit
+from .memory import budget, itemsize, read_rows, require_dense, require_examples, require_fit
 from .parameter_jacobian import ParameterJacobian, parameter_jacobian
-from .points import linearized
+from .points import KinkWatch, linearized, require_uncoupled
 
 __all__ = ["Jacobian", "dense_jacobian", "jacobian"]
 
@@ -174,7 +176,10 @@ def jacobian(net: Network, theta: Parameters, x: Array, wrt: Any = "input") -> J
 
     Source: MATH, "Quantities made of the same factors".
     """
-    steps = linearized("jacobian", net, theta, x)
+    return _jacobian(net, linearized("jacobian", net, theta, x), x, wrt)
+
+
+def _jacobian(net: Network, steps: Steps, x: Array, wrt: Any) -> Jacobian | ParameterJacobian:
     if isinstance(wrt, str) and wrt != "input":
         return parameter_jacobian(net, steps, x, wrt)
     first, last = _states(wrt, len(net))
@@ -190,14 +195,22 @@ def jacobian(net: Network, theta: Parameters, x: Array, wrt: Any = "input") -> J
 
 def _states(wrt: Any, count: int) -> tuple[int, int]:
     """Return (i, j) for d x_j / d x_i."""
-    pair = (0, count) if wrt == "input" else (wrt, count) if isinstance(wrt, int) else wrt
-    fits = isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(i, int) for i in pair)
-    if not (fits and 0 <= pair[0] < pair[1] <= count):
+    given = (0, count) if isinstance(wrt, str) else wrt if isinstance(wrt, tuple | list) else (wrt, count)
+    pair = [_whole(index) for index in given]
+    if not (len(pair) == 2 and 0 <= pair[0] < pair[1] <= count):
         raise OptionError(
             f"jacobian: wrt={wrt!r}, expected 'input', 'parameters', a parameter's name, a layer i or a pair "
             f"(i, j) with 0 <= i < j <= {count}."
         )
     return pair[0], pair[1]
+
+
+def _whole(index: Any) -> int:
+    """Return the index of a state, or -1 for what is none."""
+    try:
+        return -1 if isinstance(index, bool | np.bool_) else operator.index(index)
+    except TypeError:
+        return -1
 
 
 def dense_jacobian(
@@ -219,10 +232,18 @@ def dense_jacobian(
 
     Raises:
         OptionError: not even one example fits, or the result does not fit and there is no ``out``.
+        DtypeError: ``x`` is no array.
         ShapeError: ``out`` has another shape.
+        CoupledBatchError: a layer couples the examples; the message names it.
+
+    Warns:
+        KinkWarning: an entry lies exactly on a kink of a layer; once, with the count over all chunks.
     """
+    require_examples("dense_jacobian", "x", x)
+    require_uncoupled(net, "dense_jacobian")
     memory = budget() // 8 if memory is None else memory
-    one = jacobian(net, theta, _rows(x, 0, 1, theta), wrt)
+    first, watch = read_rows(x, 0, 1, theta), KinkWatch("dense_jacobian")
+    one = _jacobian(net, net.linearize(theta, first), first, wrt)
     shape = (x.shape[0], *one.shape)
     largest = one.plan.largest if isinstance(one, Jacobian) else 0
     each = max(math.prod(one.shape) * itemsize(theta.vector), largest)
@@ -233,16 +254,19 @@ def dense_jacobian(
     elif tuple(out.shape) != shape:
         raise ShapeError(f"dense_jacobian: out has shape {tuple(out.shape)}, expected {shape}.")
     count = max(1, memory // max(1, each))
-    chunks = (_rows(x, start, count, theta) for start in range(0, x.shape[0], count))
-    pieces = (jacobian(net, theta, chunk, wrt).dense() for chunk in chunks)
+
+    def piece(start: int) -> Array:
+        chunk = read_rows(x, start, count, theta)
+        steps = net.linearize(theta, chunk)
+        watch.see(net, steps, chunk)
+        return _jacobian(net, steps, chunk, wrt).dense()
+
+    starts = range(0, x.shape[0], count)
     if out is None and not is_numpy(theta.vector):
-        return namespace(theta.vector).concat(list(pieces))
-    out = np.empty(shape, theta.vector.dtype) if out is None else out
-    for index, piece in enumerate(pieces):
-        out[index * count : (index + 1) * count] = np.asarray(piece) if is_numpy(out) else piece
+        out = namespace(theta.vector).concat([piece(start) for start in starts])
+    else:
+        out = np.empty(shape, theta.vector.dtype) if out is None else out
+        for start in starts:
+            out[start : start + count] = np.asarray(piece(start)) if is_numpy(out) else piece(start)
+    watch.warn()
     return out
-
-
-def _rows(x: Any, start: int, count: int, theta: Parameters) -> Array:
-    rows = x[start : start + count]
-    return np.asarray(rows) if is_numpy(theta.vector) else rows

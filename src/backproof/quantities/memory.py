@@ -1,12 +1,16 @@
 """What fits into memory: asked before anything is allocated, answered with the call that serves instead."""
 
 import os
+from typing import Any
 
-from ..arrays import Array
-from ..errors import OptionError
+import numpy as np
+
+from ..arrays import Array, is_numpy
+from ..errors import DtypeError, OptionError
 from ..operators import Operator
+from ..parameters import Parameters
 
-__all__ = ["budget", "itemsize", "require_dense", "require_fit"]
+__all__ = ["budget", "itemsize", "read_rows", "require_dense", "require_examples", "require_fit"]
 
 UNKNOWN = 8 * 2**30
 """The memory assumed of a machine that does not say how much it has."""
@@ -48,3 +52,22 @@ def require_dense(J: Operator, examples: int, instead: str, memory: int | None) 
         f"{instead}, J @ v and v @ J need no dense matrix, and dense_jacobian(..., memory=, out=) works in chunks",
         memory,
     )
+
+
+def require_examples(who: str, name: str, x: Any) -> None:
+    """Check that ``x`` is an array or a memory map of examples, before a part of it is read.
+
+    Raises:
+        DtypeError: it is not.
+    """
+    if not hasattr(x, "dtype") or not getattr(x, "shape", ()):
+        raise DtypeError(
+            f"{who}: {name} is of type {type(x).__name__}, expected an array of examples; convert it, "
+            "as in np.asarray(x, 'float32')."
+        )
+
+
+def read_rows(x: Any, start: int, count: int, theta: Parameters) -> Array:
+    """Return ``count`` examples of an array or memory map, as an array of the parameters' library."""
+    rows = x[start : start + count]
+    return np.asarray(rows) if is_numpy(theta.vector) else rows

@@ -8,9 +8,10 @@ import numpy as np
 from ..arrays import Array, eye, is_numpy, namespace
 from ..errors import ShapeError, unknown_name
 from ..network import Network
+from ..options import check_whole
 from ..parameters import Parameters
 from .blocks import KINDS, Block, gram, parameter_blocks
-from .memory import itemsize, require_fit
+from .memory import itemsize, read_rows, require_examples, require_fit
 from .points import KinkWatch, require_uncoupled
 
 __all__ = ["ntk"]
@@ -52,7 +53,9 @@ def ntk(
         memory: bytes that the kernel may take without ``out``; half of the machine's memory if not given.
 
     Raises:
-        OptionError: an unknown kind, or a kernel that does not fit; the message has the size.
+        OptionError: an unknown kind, a ``block`` that is not a whole number of at least 1, or a kernel that does not
+            fit; the message has the size.
+        DtypeError: examples that are no array.
         ShapeError: ``out`` has another shape than the kernel.
         CoupledBatchError: a layer couples the examples; the message names it.
 
@@ -63,7 +66,11 @@ def ntk(
     """
     if kind not in KINDS:
         raise unknown_name("kernel", kind, KINDS)
+    block = check_whole("ntk", "block", block, 1)
     require_uncoupled(net, "ntk")
+    require_examples("ntk", "x1", x1)
+    if x2 is not None:
+        require_examples("ntk", "x2", x2)
     shape = _kernel_shape(net, x1, x1 if x2 is None else x2, kind)
     if out is None:
         _check_size(shape, itemsize(theta.vector), kind, memory)
@@ -126,5 +133,4 @@ class _Kernel:
         return self.factors(self._rows(x1 if x2 is None else x2, begin, block), fresh and x2 is not None)
 
     def _rows(self, x: Any, start: int, block: int) -> Array:
-        rows = x[start : start + block]
-        return np.asarray(rows) if is_numpy(self.theta.vector) else rows
+        return read_rows(x, start, block, self.theta)
