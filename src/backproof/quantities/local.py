@@ -1,6 +1,8 @@
 """The network near one point: its affine map, and the uncertainty of its predictions."""
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,10 @@ from ..arrays import Array, eye, flatten, is_numpy, namespace
 from ..errors import OptionError, ShapeError
 from ..network import Network
 from ..operators import Dense
+from ..options import check_number, check_whole
 from ..parameters import Parameters
 from .blocks import parameter_blocks
-from .memory import itemsize, require_fit
+from .memory import itemsize, require_examples, require_fit
 from .points import linearized
 
 __all__ = ["AffineMap", "PredictionInterval", "local_affine", "prediction_interval"]
@@ -30,7 +33,18 @@ class AffineMap:
     intercept: Array
 
     def __call__(self, x: Array) -> Array:
-        """Return slope x + intercept for every example, flattened: (batch, m)."""
+        """Return slope x + intercept for every example, flattened: (batch, m).
+
+        Raises:
+            DtypeError: ``x`` is no array.
+            ShapeError: ``x`` has another number of examples or entries than there are maps and columns.
+        """
+        require_examples("AffineMap", "x", x)
+        batch, _, n = self.slope.shape
+        if (x.shape[0] != batch and 1 not in (x.shape[0], batch)) or math.prod(x.shape[1:]) != n:
+            raise ShapeError(
+                f"AffineMap: x has shape {tuple(x.shape)}, expected {batch:,} examples of {n:,} entries each."
+            )
         return (self.slope @ flatten(x)[:, :, None])[:, :, 0] + self.intercept
 
 
@@ -103,17 +117,57 @@ def prediction_interval(
         seed: of the directions.
 
     Raises:
-        ShapeError: the covariance does not fit.
+        OptionError: the covariance is none of these or negative, or another setting is out of its range.
+        ShapeError: the covariance, or what the function returns, does not fit.
         CoupledBatchError: a layer couples the examples; the message names it.
     """
+    width = float(check_number("prediction_interval", "width", width, low=0))
+    noise = float(check_number("prediction_interval", "noise", noise, low=0))
     steps, xp = linearized("prediction_interval", net, theta, x), namespace(x)
+    covariance = _checked(covariance, theta)
     if sketch is None:
         variance = _variance(theta, steps, x, covariance)
     else:
         variance = _sketched(theta, steps, covariance, sketch, seed)
+    if is_numpy(variance):
+        variance = variance.astype(theta.vector.dtype, copy=False)
     deviation = xp.sqrt(variance + noise**2)
     mean = flatten(steps.output)
     return PredictionInterval(mean, deviation, mean - width * deviation, mean + width * deviation)
+
+
+def _checked(covariance: Any, theta: Parameters) -> Any:
+    """Return the covariance as a Python number, an array that fits, or a function."""
+    if callable(covariance):
+        return covariance
+    if isinstance(covariance, Real):
+        return float(check_number("prediction_interval", "covariance", covariance, low=0))
+    if not hasattr(covariance, "shape") or not hasattr(covariance, "dtype"):
+        raise OptionError(
+            f"prediction_interval: the covariance is of type {type(covariance).__name__}, expected a number, "
+            "an array or a function."
+        )
+    shape, size = tuple(covariance.shape), theta.layout.size
+    if shape not in ((size,), (size, size)):
+        raise ShapeError(
+            f"prediction_interval: the covariance has shape {shape}, expected ({size},) or ({size}, {size})."
+        )
+    variances = np.diagonal(covariance) if is_numpy(covariance) and len(shape) == 2 else covariance
+    if is_numpy(covariance) and not (variances >= 0).all():
+        raise OptionError("prediction_interval: the covariance has variances below 0 or nan, expected at least 0.")
+    return covariance
+
+
+def _applied(covariance: Any, columns: Array) -> Array:
+    """Return Sigma times the columns, checked."""
+    moved = covariance(columns)
+    shape = getattr(moved, "shape", None)
+    if shape is None or tuple(shape) != tuple(columns.shape):
+        came = f"type {type(moved).__name__}" if shape is None else f"shape {tuple(shape)}"
+        raise ShapeError(
+            f"prediction_interval: the covariance returned {came} for {tuple(columns.shape)}, expected the same shape."
+        )
+    return moved
 
 
 def _variance(theta: Parameters, steps: Any, x: Array, covariance: Any) -> Array:
@@ -121,7 +175,7 @@ def _variance(theta: Parameters, steps: Any, x: Array, covariance: Any) -> Array
     rows = xp.broadcast_to(eye(n, x)[None], (x.shape[0], n, n))
     blocks = parameter_blocks(steps, rows)
     size = theta.layout.size
-    if isinstance(covariance, int | float):
+    if isinstance(covariance, float):
         return (
             sum((block.squared_norms() for block in blocks.values()), start=xp.zeros_like(rows[:, :, 0])) * covariance
         )
@@ -134,28 +188,25 @@ def _variance(theta: Parameters, steps: Any, x: Array, covariance: Any) -> Array
     J = xp.concat([blocks[name].dense() for name in theta.layout.shapes], axis=2)
     if callable(covariance):
         flat = xp.reshape(J, (-1, size))
-        moved = xp.reshape(covariance(flat.mT).mT, J.shape)
+        moved = xp.reshape(_applied(covariance, flat.mT).mT, J.shape)
     elif tuple(covariance.shape) == (size,):
         moved = J * covariance
-    elif tuple(covariance.shape) == (size, size):
-        moved = Dense(covariance).pull(J)
     else:
-        raise ShapeError(
-            f"prediction_interval: the covariance has shape {tuple(covariance.shape)}, "
-            f"expected ({size},) or ({size}, {size})."
-        )
+        moved = Dense(covariance).pull(J)
     return xp.sum(moved * J, axis=2)
 
 
 def _sketched(theta: Parameters, steps: Any, covariance: Any, sketch: int, seed: int) -> Array:
-    if callable(covariance) or (not isinstance(covariance, int | float) and covariance.ndim != 1):
+    if callable(covariance) or (not isinstance(covariance, float) and covariance.ndim != 1):
         raise OptionError("prediction_interval: a sketch needs the covariance as a number or a diagonal.")
-    if not is_numpy(theta.vector) or sketch < 1:
-        raise OptionError(f"prediction_interval: sketch={sketch}, expected at least 1 and NumPy parameters.")
+    if not is_numpy(theta.vector):
+        raise OptionError("prediction_interval: sketch= needs NumPy parameters.")
+    sketch = check_whole("prediction_interval", "sketch", sketch, 1)
+    scale = np.sqrt(covariance).astype(theta.vector.dtype)
     generator = np.random.default_rng(seed)
     total: Any = 0.0
     for _ in range(sketch):
-        drawn = generator.standard_normal(theta.layout.size).astype(theta.vector.dtype) * np.sqrt(covariance)
+        drawn = generator.standard_normal(theta.layout.size).astype(theta.vector.dtype) * scale
         rows = {name: block[None, :] for name, block in theta.with_vector(drawn).flat().items()}
         moved = steps.push_forward(None, rows.get)
         total = total + moved * moved
