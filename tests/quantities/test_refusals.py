@@ -12,7 +12,7 @@ import pytest
 import backproof as bp
 from backproof import quantities as q
 from backproof.arrays import Array
-from backproof.errors import CoupledBatchError, KinkWarning, OptionError, ShapeError
+from backproof.errors import CoupledBatchError, DtypeError, KinkWarning, OptionError, ShapeError
 from backproof.layers import Layer
 from backproof.operators import Identity, Operator
 from cases import LAYER_CASES
@@ -285,3 +285,83 @@ def test_what_is_no_loss_is_refused(who: str, loss: Any, hint: str) -> None:
     p = sized(3)
     with pytest.raises(OptionError, match=f"loss is .*expected a loss object; {hint}"):
         OF_A_LOSS[who](p.net, p.theta, p.x, p.y, loss)
+
+
+OVER_DATA: dict[str, Callable[..., Any]] = {
+    "ggn": q.ggn,
+    "fisher": q.fisher,
+    "fisher sampled": lambda *given, **more: q.fisher(*given, kind="sampled", **more),
+    "hessian": q.hessian,
+}
+
+
+@pytest.mark.parametrize("who", OVER_DATA)
+@pytest.mark.parametrize("batch", [0, 2.5, None, "2", True])
+def test_batch_is_a_whole_number_of_at_least_one(who: str, batch: Any) -> None:
+    with pytest.raises(OptionError, match=r"batch=.*expected a whole number of at least 1"):
+        OVER_DATA[who](*problem(sized(3)), batch=batch)
+
+
+@pytest.mark.parametrize("who", [*OVER_DATA, "hvp"])
+def test_data_are_as_many_examples_as_targets_and_some(who: str) -> None:
+    p, ask = sized(3), {**OVER_DATA, "hvp": OF_A_LOSS["hvp"]}[who]
+    with pytest.raises(ShapeError, match="x has no examples"):
+        ask(p.net, p.theta, p.x[:0], p.y[:0], LOSS)
+    with pytest.raises(ShapeError, match="y has 2 targets, expected 3"):
+        ask(p.net, p.theta, p.x, p.y[:2], LOSS)
+    with pytest.raises(DtypeError, match="x is of type list, expected an array"):
+        ask(p.net, p.theta, p.x.tolist(), p.y, LOSS)
+    with pytest.raises(DtypeError, match="y is of type NoneType"):
+        ask(p.net, p.theta, p.x, None, LOSS)
+
+
+@pytest.mark.parametrize("who", OVER_DATA)
+def test_what_a_matrix_is_multiplied_with_is_an_array_of_its_size(who: str) -> None:
+    p = sized(3)
+    matrix, size = OVER_DATA[who](*problem(p)), p.theta.layout.size
+    for v in ([1.0] * size, 2.0, None):
+        with pytest.raises(DtypeError, match=f"v is of type {type(v).__name__}, expected an array or parameters"):
+            matrix @ v
+    for shape in ((), (size + 1,), (size, 0), (size, 1, 1)):
+        with pytest.raises(ShapeError, match=r"got shape .*, expected \(830,\) or \(830, k\)"):
+            matrix @ np.ones(shape)
+    with pytest.raises(OptionError, match=r"count=2.5, expected a whole number"):
+        matrix.eigenvalues(2.5)
+
+
+def test_hessian_takes_real_vectors() -> None:
+    p = sized(3)
+    with pytest.raises(DtypeError, match="v has dtype complex128, expected real numbers"):
+        q.hvp(*problem(p), np.ones(p.theta.layout.size, complex))
+
+
+def test_hessian_of_a_coupled_batch_is_that_of_the_whole_batch_or_none() -> None:
+    p = point([bp.Linear(3, 3), Centred(), bp.Linear(3, 2)], (3,), LOSS)
+    with pytest.raises(CoupledBatchError, match=r"hessian in batches of 2 of 5 examples: layer 1, Centred\(\)"):
+        q.hessian(*problem(p), batch=2)
+    assert q.hessian(*problem(p), batch=5).dense().shape == (20, 20)
+
+
+@pytest.mark.parametrize("given", [{"draws": 0}, {"draws": 1.5}, {"seed": -1}, {"seed": None}])
+def test_draws_and_seed_of_a_sampled_fisher_are_whole_numbers(given: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"fisher: .*expected a whole number"):
+        q.fisher(*problem(sized(3)), kind="sampled", **given)
+
+
+@pytest.mark.parametrize("who", [*OF_A_LOSS, "ntk"])
+def test_network_without_parameters_is_refused(who: str) -> None:
+    p = point([bp.Tanh()], (4,), bp.SquaredError())
+    with pytest.raises(OptionError, match="the network has no parameters"):
+        q.ntk(*parts(p)) if who == "ntk" else OF_A_LOSS[who](*problem(p))
+
+
+@pytest.mark.parametrize("norm", [None, "a", 0, -1.0, float("inf"), float("nan")])
+def test_norm_to_clip_to_is_a_positive_number(norm: Any) -> None:
+    with pytest.raises(OptionError, match=r"clipped_gradient: max_norm=.*expected a number above 0"):
+        q.clipped_gradient(*problem(sized(3)), norm)
+
+
+def test_direction_in_the_parameters_is_parameters() -> None:
+    p = sized(3)
+    with pytest.raises(OptionError, match=r"dtheta is of type ndarray, expected Parameters, as theta.with_vector"):
+        q.jvp(*parts(p), dtheta=np.ones(p.theta.layout.size))

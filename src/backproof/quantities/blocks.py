@@ -17,6 +17,7 @@ from functools import singledispatch
 from typing import Any
 
 from ..arrays import Array, namespace
+from ..errors import OptionError
 from ..layers import Linearization
 from ..operators import Dense, Diagonal, Identity, Kronecker, Operator
 from ..parameters import Parameters
@@ -158,7 +159,12 @@ def gram(first: Mapping[str, Block], second: Mapping[str, Block], kind: str = "f
         full: (batch, batch', k, k'), every row with every row
         outputs: (batch, batch', k), every row with its own
         trace: (batch, batch'), the sum of these
+
+    Raises:
+        OptionError: there are no parameters.
     """
+    if not first:
+        raise OptionError("ntk: the network has no parameters, expected a layer with some, such as Linear.")
     multiply, spread, finish = _PAIRINGS[kind]
     scales: dict[tuple[int, int], tuple[Array, Array, Any]] = {}
     pieces = []

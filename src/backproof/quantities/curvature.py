@@ -19,17 +19,18 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, flatten, is_numpy, namespace
-from ..errors import OptionError, ShapeError, unknown_name
+from ..errors import OptionError, unknown_name
 from ..layers import Steps
 from ..losses import Loss
 from ..losses.base import require_loss
 from ..network import Network
 from ..operators import Dense, Identity, Kronecker
+from ..options import check_whole
 from ..parameters import Parameters
 from .blocks import Block, parameter_blocks, pull_sums
 from .lanczos import eigenvalues, linear_operator
 from .memory import itemsize, require_fit
-from .points import KinkWatch, require_uncoupled
+from .points import KinkWatch, require_columns, require_data, require_parameters, require_uncoupled
 from .transforms import directions
 
 __all__ = ["Curvature", "fisher", "ggn"]
@@ -78,10 +79,7 @@ class Curvature:
 
     def __matmul__(self, v: Any) -> Array:
         """Return M v, or M V column by column, in one pass over the data."""
-        vector = v.vector if isinstance(v, Parameters) else v
-        if vector.shape[0] != self.shape[0] or vector.ndim not in (1, 2):
-            n = self.shape[0]
-            raise ShapeError(f"{self.name} @ v: got shape {tuple(vector.shape)}, expected ({n},) or ({n}, k).")
+        vector = require_columns(self.name, v, self.shape[0])
         if vector.ndim == 1:
             return self._times([vector])[0]
         columns = [vector[:, j] for j in range(vector.shape[1])]
@@ -226,7 +224,8 @@ def ggn(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, batc
         mean (or sum, as the loss says) over n of J_n^T H_n J_n
 
     Raises:
-        OptionError: ``loss`` is no loss.
+        OptionError: ``loss`` is no loss, ``batch`` no whole number of at least 1, or there are no parameters.
+        ShapeError, DtypeError: x and y are not as many examples, at least one.
         CoupledBatchError: a layer couples the examples; the message names it.
 
     Warns:
@@ -264,7 +263,9 @@ def fisher(
         seed: of the draws; a batch draws by (seed, its first example), so every product sees the same ones.
 
     Raises:
-        OptionError: an unknown kind, ``loss`` is no loss, or a loss that is not a negative log-likelihood.
+        OptionError: an unknown kind, ``loss`` is no loss, or a loss that is not a negative log-likelihood; ``draws``,
+            ``seed`` or ``batch`` is no such number; or there are no parameters.
+        ShapeError, DtypeError: x and y are not as many examples, at least one.
         CoupledBatchError: a layer couples the examples; the message names it.
     """
     require_loss("fisher", loss)
@@ -285,6 +286,7 @@ def fisher(
     }
     if kind not in kinds:
         raise unknown_name("kind of Fisher matrix", kind, kinds)
+    draws, seed = check_whole("fisher", "draws", draws, 1), check_whole("fisher", "seed", seed, 0)
     if not loss.likelihood:
         raise OptionError(f"fisher: {type(loss).__name__} is not a negative log-likelihood; use ggn instead.")
     return _curvature(f"fisher ({kind})", net, theta, x, y, loss, kinds[kind], batch)
@@ -294,7 +296,8 @@ def _curvature(
     name: str, net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, rows: Rows, batch: int
 ) -> Curvature:
     require_uncoupled(net, name)
-    if batch < 1:
-        raise OptionError(f"{name}: batch={batch}, expected at least 1.")
+    require_parameters(name, net)
+    require_data(name, x, y)
+    batch = check_whole(name, "batch", batch, 1)
     scale = 1.0 / x.shape[0] if loss.reduction == "mean" else 1.0
     return Curvature(name, net, theta, x, y, rows, scale, batch, KinkWatch(name))

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arrays import Array, is_numpy, namespace
-from ..errors import OptionError
 from ..losses import Loss
 from ..losses.base import require_loss
 from ..network import Network
+from ..options import check_number
 from ..parameters import Layout, Parameters
 from .blocks import Block, parameter_blocks
 from .memory import itemsize, require_fit
-from .points import linearized
+from .points import linearized, require_parameters
 
 __all__ = [
     "GradientStatistics", "PerExampleGradients", "clipped_gradient", "gradient_statistics", "per_example_gradients",
@@ -82,10 +82,11 @@ def per_example_gradients(net: Network, theta: Parameters, x: Array, y: Array, l
     """Return the gradient of every example's own loss (no mean over the batch), factored.
 
     Raises:
-        OptionError: ``loss`` is no loss.
+        OptionError: ``loss`` is no loss, or the network has no parameters.
         CoupledBatchError: a layer couples the examples; the message names it.
     """
     require_loss("per_example_gradients", loss)
+    require_parameters("per_example_gradients", net)
     steps = linearized("per_example_gradients", net, theta, x)
     own = replace(loss, reduction="sum")
     _, delta = own.value_and_gradient(steps.output, y)
@@ -113,11 +114,10 @@ def clipped_gradient(
         sum over n of min(1, max_norm / |g_n|) g_n
 
     Raises:
-        OptionError: ``max_norm`` is not positive.
+        OptionError: ``max_norm`` is not a finite positive number, or the network has no parameters.
         CoupledBatchError: a layer couples the examples; the message names it.
     """
-    if not max_norm > 0:
-        raise OptionError(f"clipped_gradient: max_norm={max_norm!r}, expected a positive number.")
+    max_norm = float(check_number("clipped_gradient", "max_norm", max_norm, above=0))
     gradients = per_example_gradients(net, theta, x, y, loss)
     norms = gradients.norms()
     xp = namespace(norms)
@@ -148,22 +148,8 @@ def gradient_statistics(net: Network, theta: Parameters, x: Array, y: Array, los
     Raises:
         CoupledBatchError: a layer couples the examples; the message names it.
     """
-    results = _statistics(*_in_double(net, theta, x), y, loss)
-    if is_numpy(theta.vector):
-        results = [v.astype(theta.vector.dtype, copy=False) for v in results]
-    return GradientStatistics(*(theta.with_vector(v) for v in results))
-
-
-def _in_double(net: Network, theta: Parameters, x: Array) -> tuple[Network, Parameters, Array]:
-    """Return all in float64 if theta and x are NumPy's float32; anything else as it is, for the usual checks."""
-    single = isinstance(theta, Parameters) and all(is_numpy(a) and a.dtype == np.float32 for a in (theta.vector, x))
-    return (net, theta.astype(np.float64), x.astype(np.float64)) if single else (net, theta, x)
-
-
-def _statistics(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss) -> list[Array]:
-    """Return mean, variance and signal-to-noise as vectors (P,)."""
-    gradients = per_example_gradients(net, theta, x, y, loss)
-    xp, count = namespace(x), x.shape[0]
+    gradients = per_example_gradients(*_in_double(net, theta, x), y, loss)
+    xp, count = namespace(gradients.losses), x.shape[0]
     mean = gradients.weighted_sum(xp.ones_like(gradients.losses)) / count
     second = xp.concat([gradients.blocks[name].squares() for name in net.layout.shapes]) / count
     variance = second - mean * mean
@@ -172,4 +158,13 @@ def _statistics(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss)
     variance = xp.where(variance > noise, variance, xp.zeros_like(mean))
     infinite = xp.full_like(mean, float("inf"))
     ratio = xp.where(variance > 0, mean * mean / xp.where(variance > 0, variance, xp.ones_like(mean)), infinite)
-    return [mean, variance, ratio]
+    results = [mean, variance, ratio]
+    if is_numpy(mean):
+        results = [v.astype(theta.vector.dtype, copy=False) for v in results]
+    return GradientStatistics(*(theta.with_vector(v) for v in results))
+
+
+def _in_double(net: Network, theta: Parameters, x: Array) -> tuple[Network, Parameters, Array]:
+    """Return all in float64 if theta and x are NumPy's float32; anything else as it is, for the usual checks."""
+    single = isinstance(theta, Parameters) and all(is_numpy(a) and a.dtype == np.float32 for a in (theta.vector, x))
+    return (net, theta.astype(np.float64), x.astype(np.float64)) if single else (net, theta, x)

@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, is_numpy
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError
 from ..losses import Loss
 from ..losses.base import require_loss
 from ..network import Network
+from ..options import check_whole
 from ..parameters import Parameters
 from .blocks import pull_sums
 from .lanczos import eigenvalues, linear_operator
 from .memory import require_fit
-from .points import KinkWatch
+from .points import KinkWatch, require_columns, require_data, require_parameters, require_uncoupled
 
 __all__ = ["Hessian", "hessian", "hvp"]
 
@@ -46,9 +47,11 @@ def hvp(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, v: Any)
     Raises:
         OptionError: ``loss`` is no loss.
         DtypeError: theta is not a NumPy array.
+        DtypeError: v is complex.
         ShapeError: v does not have P entries.
     """
-    return hessian(net, theta, x, y, loss, batch=max(1, x.shape[0])) @ v
+    require_data("hvp", x, y)
+    return hessian(net, theta, x, y, loss, batch=x.shape[0]) @ v
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +89,9 @@ class Hessian:
 
     def __matmul__(self, v: Any) -> Array:
         """Return H v, or H V column by column, in one pass over the data."""
-        vector = np.asarray(v.vector if isinstance(v, Parameters) else v)
-        if vector.shape[:1] != self.shape[:1] or vector.ndim > 2:
-            n = self.shape[0]
-            raise ShapeError(f"Hessian @ v: got shape {vector.shape}, expected ({n},) or ({n}, k).")
+        vector = np.asarray(require_columns("Hessian", v, self.shape[0]))
+        if vector.dtype.kind not in "fiub":
+            raise DtypeError(f"Hessian @ v: v has dtype {vector.dtype}, expected real numbers, as in float64.")
         columns = self._times([vector] if vector.ndim == 1 else list(vector.T))
         return (columns[0] if vector.ndim == 1 else np.stack(columns, axis=1)).astype(self.dtype)
 
@@ -179,11 +181,18 @@ def hessian(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, 
     """Return the Hessian of the loss over a data set as an operator.
 
     Raises:
-        OptionError: ``loss`` is no loss.
-        DtypeError: theta is not a NumPy array.
+        OptionError: ``loss`` is no loss, ``batch`` no whole number of at least 1, or there are no parameters.
+        ShapeError, DtypeError: x and y are not as many examples, at least one; or theta is not a NumPy array.
+        CoupledBatchError: a layer couples the examples, and they are more than one batch.
     """
     require_loss("hessian", loss)
     if not is_numpy(theta.vector):
         raise DtypeError("hessian: theta is not a NumPy array, expected one; its complex numbers carry the derivative.")
+    require_parameters("hessian", net)
+    require_data("hessian", x, y)
+    batch = check_whole("hessian", "batch", batch, 1)
+    if batch < x.shape[0]:
+        # The sum over the batches is the loss only where no example depends on those of another batch.
+        require_uncoupled(net, f"hessian in batches of {batch:,} of {x.shape[0]:,} examples")
     scale = 1.0 / x.shape[0] if loss.reduction == "mean" else 1.0
     return Hessian(net, theta, x, y, replace(loss, reduction="sum"), scale, batch, KinkWatch("hessian"))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError, missing_extra
+from ..options import check_whole
 
 __all__ = ["eigenvalues", "linear_operator"]
 
@@ -43,7 +44,7 @@ def eigenvalues(who: str, operator: Any, count: int, which: str, tolerance: floa
         OptionError: ``count`` is not between 1 and the size, or ``which`` is neither.
     """
     size = operator.shape[0]
-    if not 1 <= count <= size:
+    if not 1 <= (count := check_whole(who, "count", count, 0)) <= size:
         raise OptionError(f"{who}: count={count}, expected 1 to {size}.")
     if which not in ("LA", "SA"):
         raise OptionError(f"{who}: which={which!r}, expected 'LA', the largest, or 'SA', the smallest.")

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..arrays import Array, is_complex, is_traced, namespace
-from ..errors import CoupledBatchError, KinkWarning
+from ..errors import CoupledBatchError, DtypeError, KinkWarning, OptionError, ShapeError
 from ..layers import Branches, Layer, Linearization, Repeated, Steps
 from ..network import Network
 from ..parameters import Parameters
 
-__all__ = ["KinkWatch", "linearized", "require_uncoupled"]
+__all__ = [
+    "KinkWatch", "linearized", "require_columns", "require_data", "require_parameters", "require_uncoupled",
+]  # fmt: skip
 
 
 def linearized(who: str, net: Network, theta: Parameters, x: Array, *, alone: bool = True) -> Steps:
@@ -43,6 +45,43 @@ def require_uncoupled(net: Network, who: str) -> None:
                 f"{who}: layer {index}, {layer.label} couples the examples of a batch, so no example has a Jacobian "
                 "of its own; expected layers that act on each example alone."
             )
+
+
+def require_parameters(who: str, net: Network) -> None:
+    """Raise OptionError if the network has no parameters to take derivatives in."""
+    if not net.layout.size:
+        raise OptionError(f"{who}: the network has no parameters, expected a layer with some, such as Linear.")
+
+
+def require_data(who: str, x: Any, y: Any) -> None:
+    """Raise DtypeError or ShapeError if x and y are not as many examples, at least one."""
+    if not getattr(x, "shape", ()):
+        raise DtypeError(
+            f"{who}: x is of type {type(x).__name__}, expected an array of examples; convert it, as in "
+            "np.asarray(x, 'float32')."
+        )
+    if not hasattr(y, "__len__"):
+        raise DtypeError(f"{who}: y is of type {type(y).__name__}, expected an array of targets, one per example.")
+    if not x.shape[0]:
+        raise ShapeError(f"{who}: x has no examples, expected at least one.")
+    if len(y) != x.shape[0]:
+        raise ShapeError(f"{who}: y has {len(y):,} targets, expected {x.shape[0]:,}, one per example of x.")
+
+
+def require_columns(who: str, v: Any, size: int) -> Array:
+    """Return v, parameters or an array, as an array (P,) or (P, k).
+
+    Raises:
+        DtypeError: it is no array.
+        ShapeError: it has another shape, or no columns.
+    """
+    vector: Any = v.vector if isinstance(v, Parameters) else v
+    if not hasattr(vector, "shape"):
+        raise DtypeError(f"{who} @ v: v is of type {type(v).__name__}, expected an array or parameters.")
+    shape = tuple(vector.shape)
+    if len(shape) not in (1, 2) or shape[0] != size or 0 in shape[1:]:
+        raise ShapeError(f"{who} @ v: got shape {shape}, expected ({size},) or ({size}, k) with k at least 1.")
+    return vector
 
 
 class KinkWatch:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ..arrays import Array, eye, flatten, namespace
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..layers import Steps
 from ..network import Network
 from ..parameters import Parameters
@@ -18,6 +18,9 @@ def directions(theta: Parameters, change: Parameters | None) -> Callable[[str], 
     """Return dtheta by name as rows (1, p), for the recursion run forward."""
     if change is None:
         return lambda name: None
+    if not isinstance(change, Parameters):
+        came = type(change).__name__
+        raise OptionError(f"dtheta is of type {came}, expected Parameters, as theta.with_vector(v) gives.")
     if change.vector.shape != theta.vector.shape:
         raise ShapeError(f"the direction has shape {tuple(change.vector.shape)}, expected {tuple(theta.vector.shape)}.")
     rows = {name: block[None, :] for name, block in change.flat().items()}
@@ -33,6 +36,9 @@ def jvp(
         dx: (batch, \*input_shape), or None for 0
         dtheta: parameters, or None for 0
         dy: (batch, \*output_shape)
+
+    Raises:
+        OptionError: dtheta is not parameters.
     """
     steps = linearized("jvp", net, theta, x, alone=False)
     return steps.output, _forward(steps, theta, dx, dtheta)
