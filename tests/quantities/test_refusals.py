@@ -311,8 +311,9 @@ def test_data_are_as_many_examples_as_targets_and_some(who: str) -> None:
         ask(p.net, p.theta, p.x, p.y[:2], LOSS)
     with pytest.raises(DtypeError, match="x is of type list, expected an array"):
         ask(p.net, p.theta, p.x.tolist(), p.y, LOSS)
-    with pytest.raises(DtypeError, match="y is of type NoneType"):
-        ask(p.net, p.theta, p.x, None, LOSS)
+    for y in (None, np.array(1)):
+        with pytest.raises(DtypeError, match=f"y is of type {type(y).__name__}, expected an array of targets"):
+            ask(p.net, p.theta, p.x, y, LOSS)
 
 
 @pytest.mark.parametrize("who", OVER_DATA)

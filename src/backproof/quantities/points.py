@@ -60,7 +60,7 @@ def require_data(who: str, x: Any, y: Any) -> None:
             f"{who}: x is of type {type(x).__name__}, expected an array of examples; convert it, as in "
             "np.asarray(x, 'float32')."
         )
-    if not hasattr(y, "__len__"):
+    if not hasattr(y, "__len__") or getattr(y, "shape", (1,)) == ():
         raise DtypeError(f"{who}: y is of type {type(y).__name__}, expected an array of targets, one per example.")
     if not x.shape[0]:
         raise ShapeError(f"{who}: x has no examples, expected at least one.")
