@@ -349,11 +349,16 @@ def test_draws_and_seed_of_a_sampled_fisher_are_whole_numbers(given: dict[str, A
         q.fisher(*problem(sized(3)), kind="sampled", **given)
 
 
-@pytest.mark.parametrize("who", [*OF_A_LOSS, "ntk"])
+@pytest.mark.parametrize("who", [*OF_A_LOSS, "ntk", "jacobian"])
 def test_network_without_parameters_is_refused(who: str) -> None:
     p = point([bp.Tanh()], (4,), bp.SquaredError())
     with pytest.raises(OptionError, match="the network has no parameters"):
-        q.ntk(*parts(p)) if who == "ntk" else OF_A_LOSS[who](*problem(p))
+        if who == "ntk":
+            q.ntk(*parts(p))
+        elif who == "jacobian":
+            q.jacobian(*parts(p), wrt="parameters")
+        else:
+            OF_A_LOSS[who](*problem(p))
 
 
 @pytest.mark.parametrize("norm", [None, "a", 0, -1.0, float("inf"), float("nan")])

@@ -14,6 +14,7 @@ from ..operators import Dense, Operator, Row
 from ..operators import Sum as OperatorSum
 from .blocks import Block, parameter_blocks
 from .memory import require_dense
+from .points import require_parameters
 
 __all__ = ["ParameterJacobian"]
 
@@ -89,6 +90,8 @@ class ParameterJacobian(Operator):
 
 def parameter_jacobian(net: Network, steps: Steps, x: Array, wrt: str) -> ParameterJacobian:
     """Return the Jacobian in all parameters, those of one layer, or one; see ``jacobian``."""
+    if wrt == "parameters":
+        require_parameters("jacobian", net)
     chosen = list(net.layout.shapes) if wrt == "parameters" else net.layout.chosen(wrt)
     n, xp = math.prod(steps.output.shape[1:]), namespace(x)
     rows = xp.broadcast_to(eye(n, x)[None, :, :], (x.shape[0], n, n))
