@@ -352,13 +352,10 @@ def test_draws_and_seed_of_a_sampled_fisher_are_whole_numbers(given: dict[str, A
 @pytest.mark.parametrize("who", [*OF_A_LOSS, "ntk", "jacobian"])
 def test_network_without_parameters_is_refused(who: str) -> None:
     p = point([bp.Tanh()], (4,), bp.SquaredError())
+    of_parts = {"ntk": q.ntk, "jacobian": lambda *given: q.jacobian(*given, wrt="parameters")}
+    ask, given = (of_parts[who], parts(p)) if who in of_parts else (OF_A_LOSS[who], problem(p))
     with pytest.raises(OptionError, match="the network has no parameters"):
-        if who == "ntk":
-            q.ntk(*parts(p))
-        elif who == "jacobian":
-            q.jacobian(*parts(p), wrt="parameters")
-        else:
-            OF_A_LOSS[who](*problem(p))
+        ask(*given)
 
 
 @pytest.mark.parametrize("norm", [None, "a", 0, -1.0, float("inf"), float("nan")])
