@@ -64,13 +64,8 @@ def ntk(
 
     Source: MATH, "Quantities made of the same factors".
     """
-    if kind not in KINDS:
-        raise unknown_name("kernel", kind, KINDS)
     block = check_whole("ntk", "block", block, 1)
-    require_uncoupled(net, "ntk")
-    require_examples("ntk", "x1", x1)
-    if x2 is not None:
-        require_examples("ntk", "x2", x2)
+    _check_arguments(net, x1, x2, kind)
     shape = _kernel_shape(net, x1, x1 if x2 is None else x2, kind)
     if out is None:
         _check_size(shape, itemsize(theta.vector), kind, memory)
@@ -84,6 +79,15 @@ def ntk(
         kernel.fill(result, x1, x2, block)
     kernel.watch.warn()
     return result if out is not None or is_numpy(theta.vector) else namespace(theta.vector).asarray(result)
+
+
+def _check_arguments(net: Network, x1: Any, x2: Any, kind: str) -> None:
+    if kind not in KINDS:
+        raise unknown_name("kernel", kind, KINDS)
+    require_uncoupled(net, "ntk")
+    require_examples("ntk", "x1", x1)
+    if x2 is not None:
+        require_examples("ntk", "x2", x2)
 
 
 def _kernel_shape(net: Network, x1: Any, x2: Any, kind: str) -> tuple[int, ...]:
