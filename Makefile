@@ -23,14 +23,14 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(BIN)/python pyproject.toml
-	$(PIP) --editable '.[data]'
+	$(PIP) --editable '.[data,html]'
 	@touch $@
 
 # The oracles come first: their pins decide which build of PyTorch is installed.
 $(VENV)/.test: $(BIN)/python pyproject.toml $(wildcard requirements/*.txt)
 	$(PIP) --constraint requirements/constraints.txt --requirement requirements/oracles.txt
 	$(PIP) --no-deps --requirement requirements/oracles-alone.txt
-	$(PIP) --constraint requirements/constraints.txt --editable '.[data,scipy,plots,test]'
+	$(PIP) --constraint requirements/constraints.txt --editable '.[data,scipy,plots,html,exact,test]'
 	@touch $@ $(VENV)/.run
 
 run: $(VENV)/.run
