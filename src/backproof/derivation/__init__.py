@@ -1,0 +1,1 @@
+"""Read it: the derivation of a network as data, with its shapes and its numbers, and what prints it."""
