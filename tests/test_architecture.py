@@ -15,9 +15,9 @@ ROOT = Path(bp.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 FLOORS: tuple[set[str], ...] = (
-    {"errors"},
+    {"errors", "pytrees"},
     {"arrays", "files", "options"},
-    {"functions", "merging", "tensors"},
+    {"display", "functions", "merging", "tensors"},
     {"chain", "operators"},
     {"layers", "losses"},
     {"parameters"},

@@ -73,6 +73,16 @@ class Network:
         inner = ",\n".join(f"    {layer!r}" for layer in self.layers)
         return f"Network([\n{inner},\n])"
 
+    def _repr_html_(self) -> str:
+        from .layers.showing import layers_html
+
+        return layers_html("Network", self.layers)
+
+    def _repr_latex_(self) -> str:
+        from .layers.showing import composition_latex
+
+        return composition_latex(self.layers)
+
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of one output, given that of one input.
 

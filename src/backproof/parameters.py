@@ -125,7 +125,14 @@ class Parameters(Mapping[str, Array]):
 
     def flat(self) -> dict[str, Array]:
         """Return the parameters by name as flat views, (p,) each."""
-        return {name: self.vector[where] for name, where in self.layout.slices.items()}
+        vector = detached(self.vector)
+        return {name: vector[where] for name, where in self.layout.slices.items()}
+
+    def _repr_html_(self) -> str:
+        from .display import arrays_html, quantity
+
+        details = (f"{quantity(self.layout.size)} numbers in {len(self)} arrays", dtype_name(self.vector))
+        return arrays_html("Parameters", details, self)
 
     def __repr__(self) -> str:
         lines = [f"  {name}: {' x '.join(map(str, shape)) or 'scalar'}" for name, shape in self.layout.shapes.items()]

@@ -80,6 +80,13 @@ class Summary:
         """Return everything as plain data, for JSON."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        from .display import caption, card, folded, table
+
+        rows = [(" " * 3 * row.depth + cells[0].lstrip(), *cells[1:]) for row in self.rows for cells in [_cells(row)]]
+        right = [index for index, heading in enumerate(_HEADINGS) if heading in _RIGHT]
+        return card(caption("Summary", *self._totals()), table(_HEADINGS, folded(rows), right=right))
+
     def __str__(self) -> str:
         table = [_HEADINGS, *(_cells(row) for row in self.rows)]
         widths = [max(len(cells[i]) for cells in table) for i in range(len(_HEADINGS))]

@@ -76,6 +76,16 @@ class Plan:
             slots.append(f"({slots[step.left]} {slots[step.right]})")
         return slots[-1]
 
+    def _repr_html_(self) -> str:
+        from .showing import plan_html
+
+        return plan_html(self)
+
+    def _repr_latex_(self) -> str | None:
+        from .showing import brackets_latex
+
+        return brackets_latex(self)
+
     def __str__(self) -> str:
         def against(other: int) -> str:
             return f"{other:,} ({other / self.multiplications:.1f} x)" if self.multiplications else f"{other:,}"

@@ -26,6 +26,11 @@ class Tally:
         """All multiplications together."""
         return sum(count for _, count in self.entries)
 
+    def _repr_html_(self) -> str:
+        from .showing import tally_html
+
+        return tally_html(self)
+
     def __str__(self) -> str:
         width = max((len(what) for what, _ in self.entries), default=5)
         lines = [f"{what:<{width}}  {count:>15,}" for what, count in self.entries]

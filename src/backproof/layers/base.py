@@ -59,6 +59,11 @@ class Linearization(ABC):
             place: prefix of the layer's parameter names inside the network, as in ``"2.0."``.
         """
 
+    def _repr_html_(self) -> str:
+        from .showing import steps_html
+
+        return steps_html(self)
+
     @abstractmethod
     def push_forward(self, tangent: Array | None, direction: Direction, place: str = "") -> Array | None:
         """Return ``A tangent + sum of B direction``: the differential dy, the recursion run forward.

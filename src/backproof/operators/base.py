@@ -140,6 +140,20 @@ class Operator(ABC):
         if batch is not None and shape[0] != batch and shape[0] != 1 and batch != 1:
             raise ShapeError(f"{self!r}.{verb}: got a batch of {shape[0]}, expected {batch} (or 1, for all examples).")
 
+    def _shown(self) -> "Operator":
+        """Return the operator whose structure a display looks at."""
+        return self
+
+    def _repr_html_(self) -> str:
+        from .showing import glance
+
+        return glance(self).html()
+
+    def _repr_latex_(self) -> str | None:
+        from .showing import glance
+
+        return glance(self).latex() if max(self.shape) <= 8 else None
+
     def __repr__(self) -> str:
         m, n = self.shape
         return f"{type(self).__name__}({m} x {n}, {'shared' if self.batch is None else f'batch {self.batch}'})"

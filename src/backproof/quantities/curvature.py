@@ -77,6 +77,11 @@ class Curvature:
 
     # -- products -----------------------------------------------------------------------------------------
 
+    def _repr_html_(self) -> str:
+        from .showing import curvature_html
+
+        return curvature_html(self)
+
     def __matmul__(self, v: Any) -> Array:
         """Return M v, or M V column by column, in one pass over the data."""
         vector = require_columns(self.name, v, self.shape[0])

@@ -39,6 +39,11 @@ class PerExampleGradients(Mapping[str, Array]):
     blocks: Mapping[str, Block]
     losses: Array
 
+    def _repr_html_(self) -> str:
+        from .showing import examples_html
+
+        return examples_html(self)
+
     def __getitem__(self, name: str) -> Array:
         rows = self.blocks[name].dense()[:, 0, :]
         return namespace(rows).reshape(rows, (rows.shape[0], *self.layout.shapes[name]))
@@ -138,6 +143,11 @@ class GradientStatistics:
     mean: Parameters
     variance: Parameters
     signal_to_noise: Parameters
+
+    def _repr_html_(self) -> str:
+        from .showing import statistics_html
+
+        return statistics_html(self)
 
 
 def gradient_statistics(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss) -> GradientStatistics:

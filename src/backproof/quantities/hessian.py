@@ -87,6 +87,11 @@ class Hessian:
         """The parameters' dtype."""
         return self.theta.vector.dtype
 
+    def _repr_html_(self) -> str:
+        from .showing import curvature_html
+
+        return curvature_html(self)
+
     def __matmul__(self, v: Any) -> Array:
         """Return H v, or H V column by column, in one pass over the data."""
         vector = np.asarray(require_columns("Hessian", v, self.shape[0]))

@@ -125,6 +125,9 @@ class Jacobian(Operator):
             matrix = xp.broadcast_to(matrix, (self.examples, m, n))
         return xp.reshape(matrix, (self.examples, *self.out_shape, *self.in_shape)) if shaped else matrix
 
+    def _shown(self) -> Operator:
+        return self._product
+
 
 def _execute(order: Plan, factors: Sequence[Operator]) -> Operator:
     """Run a plan: one multiplication a step, by the table where a structure is kept, else row by row."""

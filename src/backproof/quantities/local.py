@@ -32,6 +32,11 @@ class AffineMap:
     slope: Array
     intercept: Array
 
+    def _repr_html_(self) -> str:
+        from .showing import affine_html
+
+        return affine_html(self)
+
     def __call__(self, x: Array) -> Array:
         """Return slope x + intercept for every example, flattened: (batch, m).
 
@@ -88,6 +93,11 @@ class PredictionInterval:
     deviation: Array
     lower: Array
     upper: Array
+
+    def _repr_html_(self) -> str:
+        from .showing import interval_html
+
+        return interval_html(self)
 
 
 def prediction_interval(

@@ -73,6 +73,9 @@ class ParameterJacobian(Operator):
     def _pull(self, u: Array) -> Array:
         return self._row._pull(u)
 
+    def _shown(self) -> Operator:
+        return self._row
+
     def transpose(self) -> Operator:
         """Return the transposed blocks, on top of one another."""
         return self._row.transpose()

@@ -100,6 +100,11 @@ class Spectrum:
             )
         return " ".join(words)
 
+    def _repr_html_(self) -> str:
+        from .showing import spectrum_html
+
+        return spectrum_html(self)
+
     def __str__(self) -> str:
         head = f"{'layer':<28}{'A':>12}{'norm':>11}{'condition':>11}{'log-norm':>10}{'gain from output':>18}"
         rows = [
