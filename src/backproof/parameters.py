@@ -125,8 +125,7 @@ class Parameters(Mapping[str, Array]):
 
     def flat(self) -> dict[str, Array]:
         """Return the parameters by name as flat views, (p,) each."""
-        vector = detached(self.vector)
-        return {name: vector[where] for name, where in self.layout.slices.items()}
+        return {name: self.vector[where] for name, where in self.layout.slices.items()}
 
     def _repr_html_(self) -> str:
         from .display import arrays_html, quantity
