@@ -1,0 +1,1 @@
+"""Backpropagation of one network as a straight-line program: trace the formulas once, run the statements often."""
