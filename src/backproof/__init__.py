@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import checking as checking
     from . import data as data
     from . import errors as errors
     from . import layers as layers
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from . import training as training
     from .backpropagation import *  # noqa: F403
     from .chain import *  # noqa: F403
+    from .checking import *  # noqa: F403
     from .layers import *  # noqa: F403
     from .losses import *  # noqa: F403
     from .model import *  # noqa: F403
@@ -29,9 +31,20 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("data", "errors", "layers", "losses", "operators", "quantities", "training")
+_MODULES = ("checking", "data", "errors", "layers", "losses", "operators", "quantities", "training")
 _ESTIMATORS = ("BackproofClassifier", "BackproofRegressor")
-_HOMES = ("layers", "losses", "parameters", "network", "chain", "backpropagation", "model", "summaries", "quantities")
+_HOMES = (
+    "layers",
+    "losses",
+    "parameters",
+    "network",
+    "chain",
+    "backpropagation",
+    "model",
+    "summaries",
+    "quantities",
+    "checking",
+)
 
 
 if not TYPE_CHECKING:  # else a checker would take any name for one of ours

@@ -1,0 +1,90 @@
+"""One derivative beside the oracle: which entries are apart by more than rounding explains."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from .measuring import Measured
+
+SINGLE = 2.0**-23
+
+
+@final
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison of one block, each (m, n).
+
+    Attributes:
+        wrong: entries apart by more than the tolerance, kinks apart.
+        off_kink: entries on a kink whose analytic value is not between the one-sided slopes.
+        tolerance: how far analytic and numeric may be apart.
+        ratio: their distance in tolerances.
+    """
+
+    wrong: Any
+    off_kink: Any
+    tolerance: Any
+    ratio: Any
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.wrong.any() or self.off_kink.any())
+
+
+def floor_of(measured: Measured, spacing: float, native: float) -> Any:
+    """Return what rounding alone may do to an entry, (m, n): a few units of its row, and less of its block.
+
+    Args:
+        measured: the oracle's block.
+        spacing: of the dtype that the derivative is computed in.
+        native: of the user's own dtype; a formula may hold constants rounded to it, or to float32 at the coarsest.
+    """
+    rows = measured.row_scale
+    block = float(np.max(rows, initial=0.0))
+    entries = measured.value.shape[1]
+    units = (16 + 4 * np.sqrt(entries)) * spacing
+    if native > spacing:
+        units = max(units, 4 * min(native, SINGLE))
+    return units * np.broadcast_to(rows, measured.value.shape) + 2 * spacing * block + 1e-300
+
+
+def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0) -> Comparison:
+    """Compare a block (m, n) with the oracle's.
+
+    Math:
+        tolerance = floor + 8 error of the oracle + 8 noise of the derivative
+    """
+    with np.errstate(all="ignore"):
+        tolerance = floor + 8 * np.where(np.isfinite(measured.error), measured.error, 0) + 8 * noise
+        distance = np.abs(analytic - measured.value)
+        ratio = np.where(np.isnan(distance), np.inf, distance / tolerance)
+        undecided = ~np.isfinite(measured.error) & ~measured.kink
+        wrong = (ratio > 1) & ~measured.kink & ~undecided
+        # The derivative's noise is left out here: beside a kink it is the jump itself.
+        slack = floor + 1e-3 * np.maximum(np.abs(measured.low), np.abs(measured.high))
+        inside = (analytic >= measured.low - slack) & (analytic <= measured.high + slack)
+    off_kink = measured.kink & np.isfinite(measured.low) & np.isfinite(measured.high) & ~inside
+    return Comparison(wrong, off_kink, tolerance, np.where(measured.kink | undecided, 0, ratio))
+
+
+def rounding_noise(dense: Callable[[float], Any], center: Any, spacings: tuple[float, ...]) -> Any:
+    """Return the rounding noise of a derivative, entry by entry, from fourth differences near rounding itself.
+
+    Args:
+        dense: t -> the block (m, n) at the point moved by t along a random direction.
+        center: the block at the point.
+        spacings: values of t of the order of the rounding of the points.
+    """
+    worst = np.zeros(center.shape)
+    for d in spacings:
+        values = [dense(step * d) for step in (-2, -1, 1, 2)]
+        with np.errstate(all="ignore"):
+            fourth = np.abs(values[0] - 4 * values[1] + 6 * center - 4 * values[2] + values[3]) / np.sqrt(70)
+        worst = np.fmax(worst, np.where(np.isfinite(fourth), fourth, 0))
+    # One sample of noise may be small by luck, so an entry has at least that of its row; ties have none to share.
+    size = np.max(np.abs(center), axis=1, keepdims=True, initial=0.0)
+    shared = np.sqrt(np.mean(worst**2, axis=1, keepdims=True)) if worst.shape[1] else worst
+    return worst + np.minimum(shared, 1e-3 * size)

@@ -1,0 +1,220 @@
+"""The oracle's Jacobian of a problem: the best method that the subject allows, checked against another one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+
+from .oracles import FIRST_STEP, Slope, complex_step, kinks_at, noise_of, richardson
+from .problems import COMPLEX, DOUBLE, Points, Problem, epsilon
+
+SPACINGS = (16 * 2.0**-52, 16 * 2.0**-23)
+"""Relative spacings at which noise is looked for: that of float64, and of float32 hidden inside."""
+
+
+@final
+@dataclass(frozen=True)
+class Measured:
+    """The oracle's block of one argument, each (m, n).
+
+    Attributes:
+        value: the derivative.
+        error: an estimate of how far it may be off.
+        kink: entries on a kink.
+        low: one-sided slopes there, the smaller.
+        high: the larger.
+    """
+
+    value: Any
+    error: Any
+    kink: Any
+    low: Any
+    high: Any
+
+    @property
+    def row_scale(self) -> Any:
+        """The largest entry of every row, (m, 1)."""
+        finite = np.where(np.isfinite(self.value), np.abs(self.value), 0)
+        return np.max(finite, axis=1, keepdims=True, initial=0.0)
+
+
+class Oracle:
+    """The oracle of a problem at its point, in one precision.
+
+    Args:
+        problem: what is checked.
+        precision: ``"double"`` where the subject takes float64, else ``"native"``.
+        wanted: ``"auto"``, ``"complex"``, ``"differences"`` or ``"autodiff"``.
+        seed: of the random directions.
+    """
+
+    def __init__(self, problem: Problem, precision: str, wanted: str = "auto", seed: int = 0) -> None:
+        self.problem, self.precision = problem, precision
+        self.random = np.random.default_rng(seed)
+        self.points = problem.points
+        value = problem.evaluate(self.points, precision)
+        self.center, self.out_shape, self.dtype = value.numbers.reshape(-1), value.numbers.shape, value.dtype
+        spacing = 2.0**-52 if precision == DOUBLE else problem.native_epsilon
+        self.moved = spacing
+        self.scales = [scales_of(point) for point in self.points]
+        self.noise = 2 * max(spacing, epsilon(value.dtype)) * np.abs(self.center)
+        self._noisy = False
+        self.method = self._choose(wanted)
+
+    # -- directions ---------------------------------------------------------------------------------------
+
+    def along(self, direction: Points, precision: str | None = None) -> Callable[[Any], Any]:
+        """Return t -> the output (m,) at the point moved by t along the direction."""
+        used = precision or self.precision
+
+        def f(t: Any) -> Any:
+            moved = [point + t * v if v is not None else point for point, v in zip(self.points, direction, strict=True)]
+            return self.problem.evaluate(moved, used).numbers.reshape(-1)
+
+        return f
+
+    def column(self, block: int, entry: int) -> list[Any]:
+        """Return the direction that moves one entry of one argument by its own scale."""
+        direction: list[Any] = [None] * len(self.points)
+        v = np.zeros(self.points[block].size)
+        v[entry] = self.scales[block].reshape(-1)[entry]
+        direction[block] = v.reshape(self.points[block].shape)
+        return direction
+
+    def random_direction(self) -> list[Any]:
+        """Return a direction in which every entry moves by its own scale, up or down."""
+        return [s * self.random.choice([-1.0, 1.0], size=s.shape) for s in self.scales]
+
+    def measure_noise(self) -> None:
+        """Raise the estimate of the noise of the function's values to what is seen."""
+        if self._noisy:
+            return
+        self._noisy = True
+        f = self.along([s * self.random.normal(size=s.shape) for s in self.scales])
+        spacings = SPACINGS if self.precision == DOUBLE else (4 * self.moved, 16 * self.moved)
+        seen = [noise_of(f, self.center, spacings) for _ in range(2)]
+        self.noise = np.maximum(self.noise, 2 * np.maximum(*seen))
+
+    # -- the method ---------------------------------------------------------------------------------------
+
+    def _choose(self, wanted: str) -> str:
+        """Return the method, after comparing it with differences along one random direction."""
+        exact = self.problem.exact is not None and self.precision == DOUBLE
+        if exact and wanted in ("auto", "autodiff") and self._agrees(self._exact_along):
+            return "autodiff"
+        complex_too = self.problem.complex_steps and self.precision == DOUBLE and wanted in ("auto", "complex")
+        if complex_too and self._agrees(self._complex_along):
+            return "complex"
+        self.measure_noise()
+        return "differences"
+
+    def _agrees(self, push: Callable[[Points], Any]) -> bool:
+        direction = self.random_direction()
+        try:
+            with np.errstate(all="ignore"):
+                fast = push(direction)
+        except Exception:
+            # Whatever code says to complex or traced numbers, it only means that this oracle does not serve.
+            return False
+        if fast.shape != self.center.shape or not np.isfinite(fast).all():
+            return False
+        slow = richardson(self.along(direction), self.center, self.noise, self.moved)
+        size = float(np.max(np.abs(fast), initial=0.0))
+        close = np.abs(fast - slow.value) <= 16 * slow.error + 1e-9 * np.abs(fast) + 1e-11 * size
+        return bool(np.all(close | slow.kink))
+
+    def _exact_along(self, direction: Points) -> Any:
+        blocks = self._exact_blocks()
+        return sum(block @ np.reshape(v, -1) for block, v in zip(blocks, direction, strict=True))
+
+    def _exact_blocks(self) -> list[Any]:
+        if self.problem.exact is None:
+            return []
+        return [
+            np.reshape(b, (self.center.size, p.size))
+            for b, p in zip(self.problem.exact(self.points), self.points, strict=True)
+        ]
+
+    def _complex_along(self, direction: Points) -> Any:
+        import warnings
+
+        with warnings.catch_warnings():
+            # NumPy only warns where a cast drops the imaginary part.
+            warnings.simplefilter("error")
+            return complex_step(self.along(direction, COMPLEX), 1.0)
+
+    # -- slopes -------------------------------------------------------------------------------------------
+
+    def slope(self, direction: Points, first: float = FIRST_STEP) -> Slope:
+        """Return the derivative along a direction by differences, whatever the method."""
+        return richardson(self.along(direction), self.center, self.noise, self.moved, first)
+
+    def push(self, direction: Points) -> Slope:
+        """Return the derivative along a direction by the method."""
+        if self.method != "complex":
+            return self.slope(direction)
+        value = self._complex_along(direction)
+        error = 8 * 2.0**-52 * np.abs(value)
+        return Slope(value, error, np.zeros(value.shape, bool), value, value)
+
+    def blocks(self, first: float = FIRST_STEP, method: str | None = None) -> list[Measured]:
+        """Return the Jacobian blocks of all arguments."""
+        method = method or self.method
+        if method == "autodiff":
+            found = [_certain(block) for block in self._exact_blocks()]
+        elif method == "complex":
+            found = [_certain(self._complex_block(i)) for i in range(len(self.points))]
+        else:
+            return [self._differences_block(i, first) for i in range(len(self.points))]
+        return self._with_kinks(found)
+
+    def _complex_block(self, block: int) -> Any:
+        columns = []
+        for entry in range(self.points[block].size):
+            scale = self.scales[block].reshape(-1)[entry]
+            columns.append(self._complex_along(self.column(block, entry)) / scale)
+        return np.stack(columns, axis=1) if columns else np.zeros((self.center.size, 0))
+
+    def _differences_block(self, block: int, first: float) -> Measured:
+        slopes = []
+        for entry in range(self.points[block].size):
+            scale = self.scales[block].reshape(-1)[entry]
+            slope = self.slope(self.column(block, entry), first)
+            value, error, kink, low, high = slope
+            slopes.append((value / scale, error / scale, kink, low / scale, high / scale))
+        if not slopes:
+            empty = np.zeros((self.center.size, 0))
+            return Measured(empty, empty, empty.astype(bool), empty, empty)
+        return Measured(*(np.stack(part, axis=1) for part in zip(*slopes, strict=True)))
+
+    def _with_kinks(self, found: list[Measured]) -> list[Measured]:
+        """Look for kinks, which neither complex steps nor automatic differentiation see."""
+        f = self.along(self.random_direction())
+        if not kinks_at(f, self.center, self.noise)[0].any():
+            return found
+        result = []
+        for block, measured in enumerate(found):
+            parts = []
+            for entry in range(self.points[block].size):
+                scale = self.scales[block].reshape(-1)[entry]
+                kink, low, high = kinks_at(self.along(self.column(block, entry)), self.center, self.noise)
+                parts.append((kink, low / scale, high / scale))
+            kink, low, high = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
+            result.append(replace(measured, kink=kink, low=low, high=high))
+        return result
+
+
+def _certain(block: Any) -> Measured:
+    block = np.asarray(block, np.float64)
+    size = np.max(np.abs(block), axis=1, keepdims=True, initial=0.0)
+    error = 4 * 2.0**-52 * np.broadcast_to(size, block.shape)
+    return Measured(block, error, np.zeros(block.shape, bool), block, block)
+
+
+def scales_of(point: Any) -> Any:
+    """Return for every entry the power of two that is a natural step: its own size, or a tenth of the array's."""
+    rms = float(np.sqrt(np.mean(point**2))) if point.size else 0.0
+    size = np.maximum(np.abs(point), 0.1 * rms)
+    size = np.where(size > 0, size, 1.0)
+    return np.asarray(2.0 ** np.floor(np.log2(size)))

@@ -1,0 +1,257 @@
+"""Plain functions of arrays, with ``jacobian``, ``vjp``, ``jvp`` or ``gradient`` written by hand."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from ..arrays import dtype_name
+from ..errors import DtypeError, OptionError, ShapeError
+from .problems import COMPLEX, NATIVE, Points, Problem, Raw, Route, Value, from_pulls, from_pushes
+from .structures import Structure, numbers_of
+
+Function = Callable[..., Any]
+
+
+def argument_names(function: Any, count: int, names: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return names for ``count`` positional arguments: the given ones, else those of the signature."""
+    if names is not None:
+        if len(names) != count:
+            raise OptionError(f"check: names={list(names)} came for {count} inputs, expected one name for each.")
+        return tuple(map(str, names))
+    found: list[str] = []
+    try:
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                found += [f"{parameter.name}[{i}]" for i in range(count - len(found))]
+            elif parameter.kind is not parameter.KEYWORD_ONLY and parameter.kind is not parameter.VAR_KEYWORD:
+                found.append(parameter.name)
+    except (TypeError, ValueError):
+        found = []
+    return tuple(found[i] if i < len(found) else f"input {i}" for i in range(count))
+
+
+def is_floating(value: Any) -> bool:
+    """Whether an input can carry a derivative: a float, or an array or list of floats."""
+    if isinstance(value, bool | int | str | bytes) or value is None or callable(value):
+        return False
+    if isinstance(value, float):
+        return True
+    try:
+        return dtype_name(value if hasattr(value, "dtype") else np.asarray(value)).startswith(("float", "bfloat"))
+    except (TypeError, ValueError):
+        return False
+
+
+def title_of(function: Any) -> str:
+    """Return what a function is called."""
+    return str(getattr(function, "__qualname__", None) or type(function).__name__).replace("<locals>.", "")
+
+
+@final
+@dataclass(frozen=True)
+class Arguments:
+    """The inputs of a function, of which those at ``places`` are under test.
+
+    Attributes:
+        inputs: as they came.
+        names: of all inputs.
+        places: positions of those under test.
+    """
+
+    inputs: tuple[Any, ...]
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+
+    def fill(self, points: Points, precision: str) -> list[Any]:
+        """Return fresh inputs with those under test at ``points``, in the dtype that ``precision`` asks for."""
+        filled = [np.array(v) if isinstance(v, np.ndarray) else v for v in self.inputs]
+        for place, point in zip(self.places, points, strict=True):
+            filled[place] = self._cast(place, point, precision)
+        if precision != NATIVE:
+            # An input that is not under test must not pull the others down to its own precision.
+            for place, value in enumerate(filled):
+                if place not in self.places and isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                    filled[place] = value.astype(np.float64)
+        return filled
+
+    def _cast(self, place: int, point: Any, precision: str) -> Any:
+        given = self.inputs[place]
+        if isinstance(given, float):
+            return complex(point) if precision == COMPLEX else float(point)
+        dtype = {NATIVE: np.asarray(given).dtype, COMPLEX: np.complex128}.get(precision, np.float64)
+        return np.array(point, dtype)
+
+
+def plain_problem(
+    function: Function,
+    inputs: tuple[Any, ...],
+    given: Mapping[str, Function | None],
+    names: Sequence[str] | None = None,
+) -> Problem:
+    """Return the problem of a plain function with the derivatives in ``given``, by kind.
+
+    Raises:
+        OptionError: no derivative is given, or no input can carry one.
+    """
+    if not any(given.values()):
+        raise OptionError(
+            "check: a plain function came without a derivative, expected jacobian=, vjp=, jvp= or gradient=."
+        )
+    labels = argument_names(function, len(inputs), names)
+    floating = tuple(i for i, value in enumerate(inputs) if is_floating(value))
+    if not floating:
+        raise DtypeError(
+            f"check: no input of {title_of(function)} is a floating array; convert one, as in x.astype('float64')."
+        )
+    everything = Arguments(inputs, labels, floating)
+    points = tuple(np.asarray(inputs[i], np.float64) for i in floating)
+    structure = Structure.of(function(*everything.fill(points, NATIVE)))
+    places, notes = _under_test(everything, given, structure)
+    arguments = Arguments(inputs, labels, places)
+    callers = _Callers(function, arguments, structure)
+    routes = tuple(callers.route(kind, derivative) for kind, derivative in given.items() if derivative is not None)
+    return Problem(
+        title_of(function),
+        tuple(labels[i] for i in places),
+        tuple(np.asarray(inputs[i], np.float64) for i in places),
+        tuple("float64" if isinstance(inputs[i], float) else dtype_name(np.asarray(inputs[i])) for i in places),
+        callers.evaluate,
+        routes,
+        complex_steps=True,
+        notes=notes,
+    )
+
+
+def _under_test(
+    arguments: Arguments, given: Mapping[str, Function | None], structure: Structure
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the places of the inputs that the derivatives speak of, and a note on those they do not."""
+    floating, found = arguments.places, arguments.places
+    points = [np.asarray(arguments.inputs[i], np.float64) for i in floating]
+    for kind, derivative in given.items():
+        if derivative is None or kind == "jvp":
+            continue
+        filled = arguments.fill(points, NATIVE)
+        if kind == "vjp":
+            filled.append(_like_output(structure, np.ones(structure.shape), filled, arguments))
+        result = derivative(*filled)
+        if isinstance(result, Mapping):
+            found = tuple(i for i in found if arguments.names[i] in result)
+        else:
+            count = len(result) if isinstance(result, tuple) else 1
+            arrays = tuple(i for i in floating if not isinstance(arguments.inputs[i], float))
+            if count == len(arguments.inputs) or count >= len(floating):
+                continue
+            found = tuple(i for i in found if i in (arrays if count == len(arrays) else floating[:count]))
+    left = [arguments.names[i] for i in floating if i not in found]
+    note = f"no derivative is given for {', '.join(left)}, which is held fixed"
+    return found, (note,) if left else ()
+
+
+def _like_output(structure: Structure, u: Any, filled: Sequence[Any], arguments: Arguments) -> Any:
+    dtypes = [np.asarray(filled[i]).dtype for i in arguments.places]
+    dtype = np.result_type(*dtypes) if dtypes else np.float64
+    return structure.split(u, lambda part: np.array(part, dtype))
+
+
+@final
+@dataclass(frozen=True)
+class _Callers:
+    """The calls of a function and its derivatives, from points in float64 to numbers in float64."""
+
+    function: Function
+    arguments: Arguments
+    structure: Structure
+
+    def evaluate(self, points: Points, precision: str) -> Value:
+        filled = self.arguments.fill(points, precision)
+        before = [np.array(filled[i]) for i in self.arguments.places]
+        numbers, dtype = self.structure.join(self.function(*filled), "the function's value")
+        changed = {
+            k: np.asarray(filled[i])
+            for k, i in enumerate(self.arguments.places)
+            if np.asarray(filled[i]).tobytes() != before[k].tobytes()
+        }
+        return Value(numbers, dtype, changed)
+
+    def route(self, kind: str, derivative: Function) -> Route:
+        if kind == "vjp":
+
+            def pull(points: Points, precision: str, u: Any) -> list[Any]:
+                # Written as classes, derivatives often keep what the call of the function left behind.
+                filled = self._called(points, precision)
+                given = _like_output(self.structure, u, filled, self.arguments)
+                return self._per_argument(derivative(*filled, given))
+
+            return Route("vjp", from_pulls(pull, lambda: self.structure.shape), pull=pull)
+        if kind == "jvp":
+
+            def push(points: Points, precision: str, tangents: Points) -> Any:
+                filled = self._called(points, precision)
+                moves = [
+                    np.array(v, np.asarray(filled[i]).dtype)
+                    for i, v in zip(self.arguments.places, tangents, strict=True)
+                ]
+                return self.structure.join(derivative(*filled, *moves), "the jvp")
+
+            return Route("jvp", from_pushes(push), push=push)
+
+        def dense(points: Points, precision: str) -> list[Raw | None]:
+            found = self._per_argument(derivative(*self._called(points, precision)))
+            return [
+                None if pair is None else Raw(as_rows(pair[0], self.structure.shape, point.shape), pair[1])
+                for pair, point in zip(found, points, strict=True)
+            ]
+
+        return Route(kind, dense)
+
+    def _called(self, points: Points, precision: str) -> list[Any]:
+        self.function(*self.arguments.fill(points, precision))
+        return self.arguments.fill(points, precision)
+
+    def _per_argument(self, result: Any) -> list[Any]:
+        places, names = self.arguments.places, self.arguments.names
+        if isinstance(result, Mapping):
+            entries: list[Any] = [result.get(names[i]) for i in places]
+        elif not isinstance(result, tuple):
+            entries = [result]
+        elif len(result) == len(self.arguments.inputs) and len(result) != len(places):
+            entries = [result[i] for i in places]
+        else:
+            entries = list(result)
+        if len(entries) < len(places):
+            raise ShapeError(
+                f"check: the derivative gave {len(entries)} arrays for {len(places)} arguments "
+                f"({', '.join(names[i] for i in places)}), expected one for each."
+            )
+        return [
+            None if entry is None else numbers_of(entry, f"the derivative in {names[i]}")
+            for entry, i in zip(entries, places, strict=False)
+        ]
+
+
+def as_rows(J: Any, out_shape: tuple[int, ...], in_shape: tuple[int, ...]) -> Any:
+    r"""Return a Jacobian in any of the usual forms as (m, \*in_shape); as it came if it has none of them.
+
+    Shapes:
+        J: (m, n); (\*out_shape, \*in_shape); in_shape where m = 1; out_shape where n = 1;
+            (batch, m / batch, n / batch), one Jacobian per example; or in_shape = out_shape, the diagonal
+    """
+    m, n = int(np.prod(out_shape, dtype=int)), int(np.prod(in_shape, dtype=int))
+    forms = [(m, n), (*out_shape, *in_shape)]
+    forms += [in_shape] if m == 1 else []
+    forms += [out_shape] if n == 1 else []
+    if J.shape in forms or (m * n == 1 and J.size == 1):
+        return J.reshape(m, *in_shape)
+    batched = len(out_shape) == len(in_shape) == 2 and out_shape[0] == in_shape[0]
+    if batched and J.shape == (out_shape[0], out_shape[1], in_shape[1]):
+        wide = np.zeros((*out_shape, *in_shape))
+        examples = np.arange(out_shape[0])
+        wide[examples, :, examples, :] = J
+        return wide.reshape(m, *in_shape)
+    if out_shape == in_shape == J.shape:
+        return np.diag(J.reshape(-1)).reshape(m, *in_shape)
+    return J
