@@ -23,7 +23,7 @@ FLOORS: tuple[set[str], ...] = (
     {"parameters"},
     {"network"},
     {"backpropagation", "model", "quantities", "summaries"},
-    {"compilation"},
+    {"balls", "compilation"},
     {"checking", "data", "derivation", "proving", "training"},
     {"cli"},
     {"__init__", "__main__"},

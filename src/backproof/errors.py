@@ -46,6 +46,10 @@ class ProofError(BackproofError):
     """A proof that Coq does not accept, or whose sources are missing."""
 
 
+class UndecidedError(BackproofError, ArithmeticError):
+    """A comparison of intervals that overlap, at the precision at hand."""
+
+
 class KinkWarning(UserWarning):
     """A derivative was asked for at a point where a layer has none; PyTorch's choice was taken."""
 

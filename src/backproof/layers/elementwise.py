@@ -174,7 +174,7 @@ class GELU(Elementwise):
         if not self.tanh:
             return normal_cdf(x) + x * normal_density(x)
         t = self._inner(x)
-        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_GELU_SCALE * (1 + 3 * _GELU_CUBIC * x * x))
+        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (_GELU_SCALE * (1 + 3 * (_GELU_CUBIC * x * x)))
 
     @staticmethod
     def _inner(x: Array) -> Array:
