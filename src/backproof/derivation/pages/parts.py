@@ -1,0 +1,229 @@
+"""The parts of the page, each as plain data for its template."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from ...errors import OptionError
+from ..expressions import Expression, Symbol
+from ..lines import Derivation, Fold, LayerFacts, Line, Section, Words
+from .chain import chain, runs
+from .formulas import Formulas
+from .pictures import Gallery, Picture
+from .plots import spectrum_curve, training_curve
+from .structures import pattern
+from .walk import walk
+
+Part = dict[str, Any]
+
+
+@final
+@dataclass(frozen=True)
+class Table:
+    """A table for the end of the page; its words may be of any origin.
+
+    Attributes:
+        anchor: its place in the page, a plain word.
+        title: its heading.
+        paragraphs: what is said before it.
+        headings: of the columns.
+        rows: of cells.
+        numbers: which columns (from 0) hold numbers.
+    """
+
+    anchor: str
+    title: str
+    paragraphs: Sequence[str]
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: frozenset[int] = frozenset()
+
+    def plain(self) -> Part:
+        """Return the part of the page."""
+        return {"kind": "table", **vars(self)}
+
+
+def facts(derivation: Derivation) -> list[tuple[str, str]]:
+    """Return the numbers for the head of the page."""
+    network = derivation.network
+    made = [
+        ("layers", f"{len(network.layers)}"),
+        ("parameters", f"{network.parameters:,}"),
+        ("input", " × ".join(map(str, network.input_shape))),
+        ("output", " × ".join(map(str, network.output_shape))),
+    ]
+    if network.loss_value is not None:
+        made.append((f"loss of the example, {network.loss.partition('(')[0]}", f"{network.loss_value:.4g}"))
+    return made
+
+
+def network(derivation: Derivation, formulas: Formulas, gallery: Gallery, image: tuple[int, int] | None) -> Part:
+    """Return the picture of the chain, the example, and the key of the colours."""
+    from markupsafe import Markup
+
+    boxes = [
+        {"drawing": Markup(box.drawing), "label": box.label, "target": box.target, "folded": box.folded}
+        for box in chain(derivation)
+    ]
+    return {
+        "kind": "network", "anchor": "network", "title": "The network", "boxes": boxes,
+        "example": _example(derivation, formulas, gallery, image), "said": _said(derivation),
+        "key": _key(derivation, formulas),
+    }  # fmt: skip
+
+
+def _example(
+    derivation: Derivation, formulas: Formulas, gallery: Gallery, image: tuple[int, int] | None
+) -> list[Picture]:
+    known = derivation.network
+    shape = image or (known.input_shape if len(known.input_shape) == 2 else None)
+    if shape is None:
+        return []
+    if len(shape) != 2 or math.prod(shape) != np.size(known.input):
+        raise OptionError(f"image is {shape}, expected rows and columns for the {np.size(known.input)} numbers of x.")
+    made = [gallery.image(known.input, shape, "the input as an image", formulas.print(known.input_symbol))]
+    if known.input_delta is not None:
+        symbol = Symbol(known.layers[0].delta_symbol.name, "0", kind="row")
+        name = formulas.print(symbol)
+        made.append(
+            gallery.image(known.input_delta, shape, "the derivative of the loss by the input as an image", name)
+        )
+    return made
+
+
+def _said(derivation: Derivation) -> str:
+    known = derivation.network
+    target = "" if known.target is None else f", and its target {_plain(known.target)}"
+    rest = " Beside it, how the loss changes with every number of it." if known.input_delta is not None else ""
+    return f"The numbers on this page are those of example {known.example}{target}.{rest}"
+
+
+def _plain(target: Any) -> str:
+    values = np.asarray(target).reshape(-1)
+    return ", ".join(f"{value:.4g}" for value in values) if values.size <= 6 else f"of {values.size} numbers"
+
+
+def _key(derivation: Derivation, formulas: Formulas) -> list[tuple[str, str, Any]]:
+    last = derivation.network.layers[-1]
+    symbols: list[tuple[str, str, Expression]] = [
+        ("what a layer gives out", "x", last.state_symbol),
+        ("Jacobian in the input", "A", last.jacobian_symbol),
+        ("Jacobian in the parameters", "B", Symbol("B", last.state_symbol.subscript)),
+    ]
+    if last.delta is not None:
+        symbols.append(("derivative of the loss", "delta", last.delta_symbol))
+    symbols.append(("parameters", "theta", Symbol("theta", last.state_symbol.subscript)))
+    return [(name, role, formulas.print(symbol)) for name, role, symbol in symbols]
+
+
+# -- what was derived -----------------------------------------------------------------------------------------
+
+
+def derived(derivation: Derivation, section: Section, formulas: Formulas, gallery: Gallery) -> Part:
+    """Return one section of the derivation."""
+    made = _Derived(derivation, formulas, gallery)
+    return {"kind": "derived", "anchor": section.name, "title": made.say(section.title), "runs": made.runs(section)}
+
+
+@final
+class _Derived:
+    def __init__(self, derivation: Derivation, formulas: Formulas, gallery: Gallery) -> None:
+        self.derivation, self.formulas, self.gallery = derivation, formulas, gallery
+
+    def say(self, sentence: Words | None) -> Any:
+        """Return a sentence, escaped, with its formulas set."""
+        return "" if sentence is None else self.derivation.say(sentence)
+
+    def runs(self, section: Section) -> list[dict[str, Any]]:
+        """Return the items in order, neighbouring lines as one list."""
+        made: list[dict[str, Any]] = []
+        for item in section.items:
+            if isinstance(item, Line):
+                if not made or made[-1].get("lines") is None:
+                    made.append({"lines": []})
+                made[-1]["lines"].append(self.line(item))
+            elif isinstance(item, Fold):
+                made.append({"fold": self.say(item.reason)})
+            else:
+                anchor = f"layer-{item.layer}" if item.name == "layer" and section.name == "layers" else ""
+                made.append({"anchor": anchor, "title": self.say(item.title), "runs": self.runs(item)})
+        return made
+
+    def line(self, line: Line) -> dict[str, Any]:
+        """Return one line."""
+        math = "" if line.expression is None else self.formulas.print(line.expression, block=True)
+        said = self.say(line.reason)
+        picture = None if line.figure is None else self.gallery.matrix(line.figure, "the numbers")
+        return {"math": math, "reason": said, "source": self.derivation.source(line), "picture": picture}
+
+
+# -- pictures -------------------------------------------------------------------------------------------------
+
+
+def jacobians(derivation: Derivation, formulas: Formulas, gallery: Gallery) -> Part:
+    """Return a card for the Jacobian of every layer that is not folded."""
+    cards = [_card(run[0], formulas, gallery) for run in runs(derivation) if len(run) == 1]
+    return {"kind": "jacobians", "anchor": "jacobians", "title": "The Jacobians, drawn", "cards": cards}
+
+
+def _card(facts: LayerFacts, formulas: Formulas, gallery: Gallery) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    label = f"Jacobian of layer {facts.index}"
+    blocks = [
+        {
+            "pattern": Markup(pattern(block.structure)),
+            "name": name,
+            "note": f"{block.shape[0]:,} × {block.shape[1]:,}, {block.structure}",
+        }
+        for name, block in facts.blocks.items()
+    ]
+    return {
+        "name": formulas.print(facts.jacobian_symbol),
+        "label": f"layer {facts.index}: {facts.label}",
+        "structure": facts.jacobian.structure,
+        "pattern": Markup(pattern(facts.jacobian.structure)),
+        "picture": gallery.matrix(facts.jacobian, label),
+        "blocks": blocks,
+    }
+
+
+def walked(derivation: Derivation, formulas: Formulas, gallery: Gallery) -> Part:
+    """Return the walk forward and backward."""
+    marks = [
+        {"layer": run[-1].index, "text": f"{run[0].index}–{run[-1].index}" if len(run) > 1 else f"{run[0].index}"}
+        for run in runs(derivation)
+    ]
+    steps = walk(derivation, formulas, gallery)
+    if any(step.back for step in steps):
+        marks.append({"layer": len(derivation.network.layers) + 1, "text": "loss"})
+    return {"kind": "walk", "anchor": "walk", "title": "Step by step, with the numbers", "marks": marks, "steps": steps}
+
+
+def training(history: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
+    """Yield the curve of a training, if there is one."""
+    from markupsafe import Markup
+
+    if history:
+        drawing = training_curve(history)
+        caption = f"{history[-1]['epoch']} epochs; the loss in powers of ten."
+        told = [] if drawing else ["No epoch was finished with a positive loss."]
+        yield {"kind": "curve", "anchor": "training", "title": "How it was trained", "drawing": Markup(drawing),
+               "caption": caption, "paragraphs": told}  # fmt: skip
+
+
+def flow(spectrum: Any) -> Iterator[Part]:
+    """Yield the singular values by layer, if they are given."""
+    from markupsafe import Markup
+
+    if spectrum is not None:
+        caption = (
+            "The largest singular value of each layer's Jacobian, and the root mean square singular value of the "
+            "product from that layer to the output: what a gradient at the output becomes on its way back."
+        )
+        drawing = Markup(spectrum_curve(spectrum))
+        yield {"kind": "curve", "anchor": "flow", "title": "How the gradient flows", "caption": caption,
+               "drawing": drawing, "paragraphs": [spectrum.verdict()]}  # fmt: skip

@@ -1,0 +1,204 @@
+"""The walk through the network: forward layer by layer, the loss, then backward with the gradient falling out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, final
+
+import numpy as np
+
+from ..expressions import Equation, Expression, Map, Partial, Symbol, Times, Transpose
+from ..lines import Derivation, LayerFacts
+from .chain import runs
+from .formulas import Formulas
+from .pictures import TYPESET, Gallery, Picture
+
+WIDEST = 2**16
+"""Columns of a parameter Jacobian that is still drawn; of a wider one only its product with delta is."""
+
+
+@final
+@dataclass(frozen=True)
+class Fallen:
+    """The gradient of one parameter at a step backward.
+
+    Attributes:
+        formula: MathML.
+        says: how it comes about, in words.
+        parts: left factor, right factor and product; or the gradient alone.
+    """
+
+    formula: str
+    says: str
+    parts: tuple[Picture, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Step:
+    """One step of the walk.
+
+    Attributes:
+        title: its heading.
+        layer: number of the layer (from 1), one more for the loss.
+        back: whether it goes backward.
+        formula: MathML.
+        says: what happens, in words.
+        parts: two pictures (before, after) forward; three (left, right, product) backward.
+        fallen: the gradients that fall out.
+    """
+
+    title: str
+    layer: int
+    back: bool
+    formula: str
+    says: str
+    parts: tuple[Picture, ...] = ()
+    fallen: tuple[Fallen, ...] = field(default=())
+
+
+def walk(derivation: Derivation, formulas: Formulas, gallery: Gallery) -> list[Step]:
+    """Return the steps in order; without a loss only those forward."""
+    return list(_Walk(derivation, formulas, gallery).steps())
+
+
+@final
+class _Walk:
+    def __init__(self, derivation: Derivation, formulas: Formulas, gallery: Gallery) -> None:
+        self.network = derivation.network
+        self.runs = runs(derivation)
+        self.formulas, self.gallery = formulas, gallery
+
+    def steps(self) -> Iterator[Step]:
+        for run in self.runs:
+            yield self._forward(run)
+        if self.network.loss and self.network.layers[-1].delta is not None:
+            yield self._loss()
+            for run in reversed(self.runs):
+                yield self._backward(run)
+
+    # -- what stands before a layer -----------------------------------------------------------------------------
+
+    def _before(self, facts: LayerFacts) -> tuple[Symbol, Any]:
+        """Return x_{l-1}: symbol and numbers."""
+        if facts.index == 1:
+            return self.network.input_symbol, self.network.input
+        earlier = self.network.layers[facts.index - 2]
+        return earlier.state_symbol, earlier.state
+
+    def _delta_before(self, facts: LayerFacts) -> tuple[Symbol, Any]:
+        """Return delta_{l-1}: symbol and numbers."""
+        if facts.index == 1:
+            return replace(facts.delta_symbol, subscript="0"), self.network.input_delta
+        earlier = self.network.layers[facts.index - 2]
+        return earlier.delta_symbol, earlier.delta
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    def _forward(self, run: Sequence[LayerFacts]) -> Step:
+        first, last = run[0], run[-1]
+        symbol, values = self._before(first)
+        parts = (self._vector(symbol, values, "before"), self._vector(last.state_symbol, last.state, "after"))
+        n, m = np.size(values), np.size(last.state)
+        does = f"{n} numbers go in, {m} come out."
+        formula = self.formulas.print(Equation((last.state_symbol, _value_of(first, last, symbol))))
+        return Step(f"Forward through {_named(run)}", last.index, False, formula, does, parts)
+
+    def _loss(self) -> Step:
+        last = self.network.layers[-1]
+        value = "" if self.network.loss_value is None else f" is {self.network.loss_value:.4g}"
+        says = f"The loss{value}. Its derivative in the output is the first delta: a row, one number an output."
+        parts = (
+            self._vector(last.state_symbol, last.state, "the network's output"),
+            self._row(last.delta_symbol, last.delta, ""),
+        )
+        by = Partial(Symbol("loss", kind="scalar"), last.state_symbol)
+        formula = self.formulas.print(Equation((last.delta_symbol, by)))
+        return Step(f"The loss: {self.network.loss}", len(self.network.layers) + 1, True, formula, says, parts)
+
+    def _backward(self, run: Sequence[LayerFacts]) -> Step:
+        first, last = run[0], run[-1]
+        symbol, values = self._delta_before(first)
+        factors = tuple(facts.jacobian_symbol for facts in reversed(run))
+        formula = self.formulas.print(Equation((symbol, Times((last.delta_symbol, *factors), (2, 1)))))
+        title = f"Backward through {_named(run)}"
+        left = self._row(last.delta_symbol, last.delta, "")
+        if len(run) > 1 or values is None:
+            says = f"Delta is multiplied by the {len(run)} Jacobians one after the other."
+            after = () if values is None else (left, self._row(symbol, values, ""))
+            return Step(title, last.index, True, formula, says, after)
+        parts = (replace(left, part="left"), self._jacobian(last), self._row(symbol, values, "result"))
+        m, n = last.jacobian.shape
+        says = f"A row of {m} times a {last.jacobian.structure} matrix, {m} × {n}, is a row of {n}."
+        return Step(title, last.index, True, formula, says, parts, tuple(self._fallen(last)))
+
+    # -- gradients ----------------------------------------------------------------------------------------------
+
+    def _fallen(self, facts: LayerFacts) -> Iterator[Fallen]:
+        for name, gradient in facts.gradients.items():
+            yield self._gradient(facts, name, np.asarray(gradient, dtype=np.float64))
+
+    def _gradient(self, facts: LayerFacts, name: str, gradient: Any) -> Fallen:
+        formula = self.formulas.gradient(facts, name)
+        symbol, state = self._before(facts)
+        label = f"gradient of {name}"
+        flat = gradient.reshape(gradient.shape[0] if gradient.ndim > 1 else 1, -1)
+        result = self.gallery.matrix(flat, label, part="result", structure="", name=self.formulas.word(label))
+        if _is_outer(facts, gradient, state):
+            says = "The Kronecker factor makes it one column times one row: every entry is a delta times an input."
+            return Fallen(formula, says, (*self._factors(facts, symbol, state), result))
+        block = facts.blocks.get(name)
+        if block is None or block.shape[1] != gradient.size or block.shape[1] > WIDEST or block.size > 2**22:
+            return Fallen(formula, "Delta times B, in the parameter's own shape.", (replace(result, part=""),))
+        if block.structure == "identity":
+            return Fallen(formula, "B is the identity, so the gradient is delta itself.", (replace(result, part=""),))
+        left = self._row(facts.delta_symbol, facts.delta, "left")
+        right = self.gallery.matrix(block, f"B of {name}", self.formulas.block(facts), "right")
+        row = self.gallery.matrix(gradient.reshape(1, -1), label, self.formulas.word(label), "result", "")
+        return Fallen(formula, f"Delta times B, which is {block.structure}.", (left, right, row))
+
+    def _factors(self, facts: LayerFacts, symbol: Symbol, state: Any) -> tuple[Picture, Picture]:
+        """Return delta as a column and the layer's input as a row."""
+        delta, x = np.reshape(facts.delta, (-1, 1)), np.reshape(state, (1, -1))
+        column, row = (self.formulas.print(Transpose(one)) for one in (facts.delta_symbol, symbol))
+        left = self.gallery.matrix(delta, "delta as a column", column, "left", "")
+        return left, self.gallery.matrix(x, "the layer's input as a row", row, "right", "")
+
+    # -- pictures -----------------------------------------------------------------------------------------------
+
+    def _vector(self, symbol: Symbol, values: Any, words: str) -> Picture:
+        """Return a column: lying, with its transpose named, where it is long."""
+        column = np.reshape(np.asarray(values, dtype=np.float64), (-1, 1))
+        long = len(column) > TYPESET
+        name: Expression = Transpose(symbol) if long else symbol
+        return self.gallery.matrix(column.T if long else column, words, self.formulas.print(name), "", "")
+
+    def _row(self, symbol: Symbol, values: Any, part: str) -> Picture:
+        return self.gallery.matrix(np.reshape(values, (1, -1)), "delta", self.formulas.print(symbol), part, "")
+
+    def _jacobian(self, facts: LayerFacts) -> Picture:
+        label = f"Jacobian of layer {facts.index}"
+        return self.gallery.matrix(facts.jacobian, label, self.formulas.print(facts.jacobian_symbol), "right")
+
+
+def _named(run: Sequence[LayerFacts]) -> str:
+    if len(run) > 1:
+        return f"layers {run[0].index} to {run[-1].index}"
+    return f"layer {run[0].index}: {run[0].label}"
+
+
+def _value_of(first: LayerFacts, last: LayerFacts, symbol: Symbol) -> Expression:
+    if first is last and len(first.name) < 24 and not first.parameters:
+        return Map(Symbol(first.name, kind="function"), (symbol,))
+    inner: Expression = symbol
+    for facts in (first,) if first is last else (first, last):
+        function = Symbol("f", str(facts.index), kind="function")
+        inner = Map(function, (inner, Symbol("theta", str(facts.index))) if facts.parameters else (inner,))
+    return inner
+
+
+def _is_outer(facts: LayerFacts, gradient: Any, state: Any) -> bool:
+    """Whether a gradient is delta transposed times the input transposed, by its numbers."""
+    if gradient.ndim != 2 or gradient.shape != (np.size(facts.delta), np.size(state)):
+        return False
+    product = np.outer(facts.delta, state)
+    return bool(np.allclose(product, gradient, rtol=1e-4, atol=1e-6 * max(1e-30, float(np.abs(product).max()))))
