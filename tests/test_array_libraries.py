@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import backproof as bp
+from backproof.arrays import to_numpy
 from backproof.operators import OPERATORS, Operator
 from cases import LAYER_CASES, LOSS_CASES, OPERATOR_CASES, Maker
 from networks import Drawn, draw_network
@@ -31,8 +32,14 @@ class Library:
         return self.name
 
 
+ELSEWHERE = array_api_strict.Device("device1")
+"""A device whose arrays mix with no others: an array made without a device would be found out."""
 LIBRARIES = (
-    Library("array-api-strict", array_api_strict.asarray, type(array_api_strict.asarray(0.0))),
+    Library(
+        "array-api-strict",
+        lambda a: array_api_strict.asarray(a, device=ELSEWHERE),
+        array_api_strict._array_object.Array,
+    ),
     Library("torch", torch.tensor, torch.Tensor),
     Library("jax", jax.numpy.asarray, jax.Array),
 )
@@ -44,7 +51,8 @@ every_library = pytest.mark.parametrize("library", LIBRARIES, ids=repr)
 def same(library: Library, came: Any, expected: Any, what: str, rtol: float = 1e-12) -> None:
     """Assert the library's own array, of the dtype and with the numbers expected."""
     assert isinstance(came, library.kind), f"{what}: {type(came)}"
-    array = np.asarray(came)
+    assert library is not LIBRARIES[0] or came.device == ELSEWHERE, f"{what}: on {came.device}"
+    array = to_numpy(came)
     assert array.dtype == np.asarray(expected).dtype, f"{what}: dtype {array.dtype}"
     agree(array, expected, rtol, f"{library.name}: {what}")
 
@@ -88,7 +96,7 @@ def test_every_loss_gives_numpys_numbers(case: Any, library: Library) -> None:
         same(library, delta, gradient, "gradient")
         if library is JAX:
             continue
-        same(library, case.loss.value(library.convert(z), y, weights), expected, "value with NumPy targets")
+        same(library, case.loss.value(library.convert(z), library.convert(y), moved), expected, "value alone")
         hessian = case.loss.hessian(library.convert(z), library.convert(y), moved)
         same(library, hessian.dense(), case.loss.hessian(z, y, weights).dense(), "Hessian")
 
@@ -187,7 +195,8 @@ def test_jax_compiles_the_whole_gradient(seed: int) -> None:
 
     @jax.jit
     def run(vector: Any, x: Any) -> Any:
-        value, gradient = bp.value_and_gradient(drawn.net, drawn.theta.with_vector(vector), x, drawn.y, drawn.loss)
+        theta, y = drawn.theta.with_vector(vector), jax.numpy.asarray(drawn.y)
+        value, gradient = bp.value_and_gradient(drawn.net, theta, x, y, drawn.loss)
         return value, gradient.vector
 
     value, vector = run(drawn.theta.vector, drawn.x)
@@ -197,12 +206,12 @@ def test_jax_compiles_the_whole_gradient(seed: int) -> None:
 
 
 def test_jax_may_hold_the_input_constant_inside_a_transformation() -> None:
-    net, x = bp.Network([bp.Linear(2, 3)]), jax.numpy.ones((2, 2))
+    net, x, y = bp.Network([bp.Linear(2, 3)]), jax.numpy.ones((2, 2)), jax.numpy.array([0, 2])
     theta = net.initialize(0, like=x)
-    value, gradient = bp.value_and_gradient(net, theta, x, np.array([0, 2]), bp.CrossEntropy())
+    value, gradient = bp.value_and_gradient(net, theta, x, y, bp.CrossEntropy())
 
     def loss(vector: Any) -> Any:
-        return bp.CrossEntropy().value(net.forward(theta.with_vector(vector), x), np.array([0, 2]))
+        return bp.CrossEntropy().value(net.forward(theta.with_vector(vector), x), y)
 
     traced, by_jax = jax.value_and_grad(loss)(theta.vector)
     agree(traced, value, 1e-12, "loss")
@@ -225,13 +234,156 @@ def test_nan_and_wrong_targets_are_refused_as_on_numpy(library: Library) -> None
         bp.value_and_gradient(net, theta, library.convert(x), library.convert(y), bp.CrossEntropy())
 
 
+QUANTITIES: dict[str, Callable[..., Any]] = {
+    "jacobian": lambda net, theta, x, y, u: bp.jacobian(net, theta, x).dense(),
+    "by a parameter": lambda net, theta, x, y, u: bp.jacobian(net, theta, x, "0.weight").dense(),
+    "dense_jacobian": lambda net, theta, x, y, u: bp.dense_jacobian(net, theta, x),
+    "jvp": lambda net, theta, x, y, u: bp.jvp(net, theta, x, x, theta),
+    "vjp": lambda net, theta, x, y, u: bp.vjp(net, theta, x)[1](u),
+    "jacfwd": lambda net, theta, x, y, u: bp.jacfwd(net, theta, x),
+    "jacrev": lambda net, theta, x, y, u: bp.jacrev(net, theta, x),
+    "per-example gradients": lambda net, theta, x, y, u: bp.per_example_gradients(
+        net, theta, x, y, bp.CrossEntropy()
+    ).vector(),
+    "clipped": lambda net, theta, x, y, u: bp.clipped_gradient(net, theta, x, y, bp.CrossEntropy(), 0.1),
+    "statistics": lambda net, theta, x, y, u: bp.gradient_statistics(net, theta, x, y, bp.CrossEntropy()).mean,
+    "ntk": lambda net, theta, x, y, u: bp.ntk(net, theta, x),
+    "ntk in blocks": lambda net, theta, x, y, u: bp.ntk(net, theta, x, block=2),
+    "ggn": lambda net, theta, x, y, u: bp.ggn(net, theta, x, y, bp.CrossEntropy()) @ theta,
+    "ggn diagonal": lambda net, theta, x, y, u: bp.ggn(net, theta, x, y, bp.CrossEntropy()).diagonal(),
+    "ggn block": lambda net, theta, x, y, u: bp.ggn(net, theta, x, y, bp.CrossEntropy()).block("0.weight"),
+    "fisher": lambda net, theta, x, y, u: bp.fisher(net, theta, x, y, bp.CrossEntropy(), kind="sampled") @ theta,
+    "affine": lambda net, theta, x, y, u: bp.local_affine(net, theta, x)(x),
+    "interval": lambda net, theta, x, y, u: bp.prediction_interval(net, theta, x, 0.1).upper,
+}
+
+
+def _numbers(result: Any) -> list[Any]:
+    if isinstance(result, tuple):
+        return [number for part in result for number in _numbers(part)]
+    return [result.vector if isinstance(result, bp.Parameters) else result]
+
+
+def _mixed_network() -> Any:
+    return bp.Network([bp.Linear(3, 4), bp.GELU(), bp.Residual([bp.LayerNorm(4), bp.Linear(4, 4)]), bp.Linear(4, 3)])
+
+
+def _point() -> tuple[Any, ...]:
+    g, net = np.random.default_rng(0), _mixed_network()
+    return net, net.initialize(0, "float64"), g.normal(size=(3, 3)), np.array([0, 2, 1]), g.normal(size=(3, 3))
+
+
+@every_library
+def test_every_quantity_is_numpys_in_the_librarys_own_arrays(library: Library) -> None:
+    net, theta, *arrays = _point()
+    there = [theta.with_vector(library.convert(theta.vector)), *map(library.convert, arrays)]
+    for name, quantity in QUANTITIES.items() if library is not JAX else list(QUANTITIES.items())[3:5]:
+        expected = _numbers(quantity(net, theta, *arrays))
+        for came, number in zip(_numbers(quantity(net, *there)), expected, strict=True):
+            same(library, came, number, name, 1e-11)
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:2], ids=repr)
+def test_numbers_for_people_come_from_every_library(library: Library) -> None:
+    net, theta, x, y, _ = _point()
+    there, moved = theta.with_vector(library.convert(theta.vector)), library.convert(x)
+    spectrum, expected = bp.spectrum(net, there, moved), bp.spectrum(net, theta, x)
+    for layer, other in zip(spectrum.layers, expected.layers, strict=True):
+        agree(layer.product, other.product, 1e-11, "singular values")
+    matrix = bp.ggn(net, there, moved, library.convert(y), bp.CrossEntropy())
+    numpys = bp.ggn(net, theta, x, y, bp.CrossEntropy())
+    agree(matrix.trace(), numpys.trace(), 1e-11, "trace")
+    agree(matrix.scipy() @ theta.vector, numpys @ theta.vector, 1e-11, "scipy")
+    operator = bp.jacobian(net, there, moved)
+    agree(operator.scipy(1) @ x[0], bp.jacobian(net, theta, x).dense()[1] @ x[0], 1e-11, "one example in scipy")
+
+
+def test_tensors_that_require_gradients_are_taken_and_nothing_is_recorded() -> None:
+    net, theta, x, y, u = _point()
+    vector = torch.tensor(theta.vector, requires_grad=True)
+    there, tensors = theta.with_vector(vector), [torch.tensor(a, requires_grad=a.dtype.kind == "f") for a in (x, y, u)]
+    results = {name: _numbers(quantity(net, there, *tensors)) for name, quantity in QUANTITIES.items() if name != "ggn"}
+    results["gradient"] = _numbers(bp.value_and_gradient(net, there, *tensors[:2], bp.CrossEntropy()))
+    results["forward"] = [net.forward(there, tensors[0])]
+    results["loss"] = [bp.CrossEntropy().value(tensors[2], tensors[1])]
+    results["layer"] = [bp.Linear(3, 4).forward({n: there[f"0.{n}"] for n in ("weight", "bias")}, tensors[0])]
+    for name, tensors in results.items():
+        assert not any(tensor.requires_grad for tensor in tensors), name
+    with torch.no_grad():
+        vector.add_(1)
+    assert torch.equal(there["0.weight"].flatten(), vector[:12])
+
+
+def test_results_may_be_used_in_autograd_afterwards() -> None:
+    net, theta, x, y, _ = _point()
+    _, gradient = bp.value_and_gradient(
+        net, theta.with_vector(torch.tensor(theta.vector)), torch.tensor(x), torch.tensor(y), bp.CrossEntropy()
+    )
+    scale = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    (scale * gradient.vector).sum().backward()
+    agree(scale.grad, gradient.vector.sum(), 1e-14, "derivative")
+
+
+def test_no_array_is_made_on_another_device_than_the_inputs() -> None:
+    # PyTorch's meta device has shapes and no numbers, and mixes with no other.
+    meta = torch.device("meta")
+    for case in LAYER_CASES:
+        layer = case.layer
+        theta = {name: torch.empty(shape, device=meta) for name, shape in layer.parameter_shapes.items()}
+        step = layer.linearize(theta, torch.empty(2, *case.shape, device=meta))
+        assert step.output.device == meta, repr(layer)
+        delta = torch.empty(2, step.A.shape[0], device=meta)
+        assert step.A.pull(delta).device == meta, repr(layer)
+        assert all(B.pull_sum(delta).device == meta for B in step.B.values()), repr(layer)
+    assert _mixed_network().initialize(0, like=torch.empty(1, device=meta)).vector.device == meta
+
+
 @pytest.mark.parametrize("library", LIBRARIES, ids=repr)
 def test_mixed_libraries_and_dtypes_are_refused_by_name(library: Library) -> None:
     net = bp.Network([bp.Linear(2, 3)])
     theta = net.initialize(0, like=library.convert(np.zeros(1)))
-    with pytest.raises(bp.errors.DtypeError, match="expected one library"):
+    with pytest.raises(bp.errors.DtypeError, match=r"input of numpy, theta of .*, expected one library"):
         net.forward(theta, np.ones((2, 2)))
+    z, u = library.convert(np.ones((2, 3))), np.ones((2, 3))
+    with pytest.raises(bp.errors.DtypeError, match=r"CrossEntropy: targets of numpy, outputs of .*, expected one lib"):
+        bp.CrossEntropy().value(z, np.array([0, 1]))
+    with pytest.raises(bp.errors.DtypeError, match="SquaredError: targets of numpy"):
+        bp.SquaredError().value(z, u)
+    with pytest.raises(bp.errors.DtypeError, match="SquaredError: weights of numpy"):
+        bp.SquaredError().value(z, z, weights=np.ones(2))
+    with pytest.raises(bp.errors.DtypeError, match="SquaredError: targets of type list"):
+        bp.SquaredError().value(z, [[1.0, 2.0, 3.0]] * 2)
+    with pytest.raises(bp.errors.DtypeError, match="jvp: dx of numpy"):
+        bp.jvp(net, theta, library.convert(np.ones((2, 2))), np.ones((2, 2)))
+    with pytest.raises(bp.errors.DtypeError, match="vjp: u of numpy"):
+        bp.vjp(net, theta, library.convert(np.ones((2, 2))))[1](u)
+    with pytest.raises(bp.errors.DtypeError, match=r"input of .*, theta of numpy, expected one library"):
+        net.forward(net.initialize(), library.convert(np.ones((2, 2), np.float32)))
     with pytest.raises(bp.errors.DtypeError, match="input has dtype float32, theta float64"):
         net.forward(theta, library.convert(np.ones((2, 2), np.float32)))
     with pytest.raises(bp.errors.DtypeError, match="input has dtype int64"):
         net.forward(theta, library.convert(np.ones((2, 2), np.int64)))
+
+
+def test_mixed_devices_are_refused_by_name() -> None:
+    net = bp.Network([bp.Linear(2, 3)])
+    theta = net.initialize(0, like=array_api_strict.zeros(1, device=ELSEWHERE))
+    with pytest.raises(bp.errors.DtypeError, match=r"input on device .*CPU_DEVICE.*, theta on .*device1"):
+        net.forward(theta, array_api_strict.ones((2, 2)))
+    x = array_api_strict.ones((2, 2), device=ELSEWHERE)
+    with pytest.raises(bp.errors.DtypeError, match=r"targets on device .*CPU_DEVICE.*, outputs on .*device1"):
+        bp.value_and_gradient(net, theta, x, array_api_strict.asarray([0, 1]), bp.CrossEntropy())
+    with pytest.raises(bp.errors.DtypeError, match="input on device meta, theta on cpu, expected one device"):
+        net.forward(net.initialize(0, like=torch.zeros(1)), torch.zeros(2, 2, device="meta"))
+
+
+@pytest.mark.parametrize("kind", [list, np.asarray])
+def test_lists_are_taken_for_numpys_arrays(kind: Any) -> None:
+    z = np.ones((2, 3))
+    assert bp.CrossEntropy().value(z, kind([0, 2])) == bp.CrossEntropy().value(z, np.array([0, 2]))
+
+
+def test_a_layer_refuses_parameters_of_another_library() -> None:
+    theta = {"weight": np.ones((3, 2)), "bias": np.ones(3)}
+    with pytest.raises(bp.errors.DtypeError, match=r"Linear\(2 -> 3\): parameter 'weight' of numpy, input of torch"):
+        bp.Linear(2, 3).forward(theta, torch.ones(1, 2, dtype=torch.float64))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DtypeError
+from .pytrees import register_waiting
 
 Array = Any
 """An array of NumPy, PyTorch, JAX or any library that follows the array API standard."""
@@ -22,8 +23,11 @@ def namespace(x: Array) -> Any:
     """Return the array API namespace of ``x``: ``numpy`` itself for NumPy arrays."""
     if isinstance(x, np.ndarray):
         return np
+    if is_symbolic(x):
+        return x.__array_namespace__()
     import array_api_compat
 
+    register_waiting()
     return array_api_compat.array_namespace(x)
 
 
@@ -34,13 +38,77 @@ def library(x: Array) -> str:
 
 
 def is_traced(x: Array) -> bool:
-    """Whether ``x`` stands for an array inside a JAX transformation, so that its numbers cannot be looked at."""
-    return "jax" in sys.modules and isinstance(x, sys.modules["jax"].core.Tracer)
+    """Whether ``x`` stands for an array inside a JAX transformation or a trace, so that its numbers cannot be seen."""
+    return is_symbolic(x) or ("jax" in sys.modules and isinstance(x, sys.modules["jax"].core.Tracer))
+
+
+def detached(x: Array) -> Array:
+    """Return ``x`` without PyTorch's record of how it came about: what is computed from it then records nothing.
+
+    Operators compute when they are asked to, when no context that was open at the door is open any more; so what
+    comes in is detached, and no ``no_grad`` or ``inference_mode`` is needed, nor do results carry its marks.
+    """
+    return x if type(x) is np.ndarray or not getattr(x, "requires_grad", False) else x.detach()
+
+
+def device_of(x: Array) -> Any:
+    """Return where ``x`` lies; None where the library itself moves it as needed (uncommitted JAX arrays, tracers)."""
+    if isinstance(x, np.ndarray):
+        return "cpu"
+    if is_traced(x):
+        return None
+    if library(x) == "jax":
+        return x.device if x.committed else None
+    return getattr(x, "device", None)
+
+
+def beside(x: Any, like: Array, who: str, whose: str) -> Array:
+    """Return ``x``, detached, which is used together with ``like``; lists of numbers are taken for NumPy's arrays.
+
+    Args:
+        x: what came.
+        like: what it is to be used with.
+        who: what x is, for the message, as in ``"Network: input"``.
+        whose: what ``like`` is, as in ``"theta"``.
+
+    Raises:
+        DtypeError: they are arrays of two libraries, or on two devices; the message names both.
+    """
+    if type(x) is np.ndarray and type(like) is np.ndarray:
+        return x
+    if not hasattr(x, "dtype"):
+        if is_numpy(like):
+            return np.asarray(x)
+        raise DtypeError(
+            f"{who} of type {type(x).__name__}, {whose} of {library(like)}, expected arrays of one library."
+        )
+    ours, theirs = _library_name(x), _library_name(like)
+    if ours != theirs:
+        raise DtypeError(f"{who} of {ours}, {whose} of {theirs}, expected one library; convert one.")
+    here, there = device_of(x), device_of(like)
+    if here is not None and there is not None and here != there:
+        raise DtypeError(f"{who} on device {here}, {whose} on {there}, expected one device; move one.")
+    return detached(x)
+
+
+def _library_name(x: Array) -> str:
+    """Return the name of the library; subclasses of NumPy's arrays are NumPy's."""
+    return "numpy" if isinstance(x, np.ndarray | np.generic) else library(x)
+
+
+def is_symbolic(x: Array) -> bool:
+    """Whether ``x`` has a shape and a dtype but no numbers: ``compile`` runs the formulas on such arrays."""
+    return getattr(type(x), "symbolic", False) is True
 
 
 def to_numpy(x: Array) -> Any:
     """Return the numbers of ``x`` as a NumPy array, from whatever device."""
-    return np.asarray(x.detach().cpu() if library(x) == "torch" else x)
+    if library(x) == "torch":
+        return np.asarray(x.detach().cpu())
+    if library(x) == "array_api_strict":
+        # Its second device stands for one whose memory NumPy cannot read.
+        x = x.to_device(namespace(x).Device("CPU_DEVICE"))
+    return np.asarray(x)
 
 
 def in_library_of(like: Array, x: Array) -> Array:

@@ -216,9 +216,9 @@ class _Blocks:
 
 def _empty_gradient(theta: Parameters, out: Parameters | None) -> Parameters | None:
     """Return where the gradient is written: a vector with views on NumPy, None for other libraries."""
-    if not is_numpy(theta.vector):
+    if not is_numpy(theta.like):
         if out is not None:
-            raise OptionError(f"value_and_gradient: out is for NumPy alone, but theta is of {library(theta.vector)}.")
+            raise OptionError(f"value_and_gradient: out is for NumPy alone, but theta is of {library(theta.like)}.")
         return None
     if out is None:
         return theta.with_vector(np.empty_like(theta.vector))
@@ -236,13 +236,17 @@ def _like(out: Parameters, theta: Parameters) -> bool:
 
 
 def _assemble(net: Network, theta: Parameters, sink: dict[str, Any]) -> Parameters:
-    """Return the flat blocks, in the layout's order, as one vector."""
+    """Return the flat blocks, in the layout's order, as one vector; on JAX as arrays of their own."""
     if sink.keys() != theta.layout.shapes.keys():
         raise _wrong_names(net, theta, set(sink))
     blocks = [sink[name] for name in theta]
     if not blocks:
         return theta.with_vector(theta.vector)
-    return theta.with_vector(namespace(theta.vector).concat(blocks))
+    xp = namespace(theta.like)
+    if library(theta.like) == "jax":
+        shapes = theta.layout.shapes
+        return Parameters.of_arrays(theta.layout, {name: xp.reshape(sink[name], shapes[name]) for name in theta})
+    return theta.with_vector(xp.concat(blocks))
 
 
 def _wrong_names(net: Network, theta: Parameters, came: set[str]) -> ShapeError:

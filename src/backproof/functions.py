@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, is_complex, is_exact, is_numpy, library, namespace, to_numpy
+from .arrays import (
+    Array,
+    device_of,
+    in_library_of,
+    is_complex,
+    is_exact,
+    is_numpy,
+    is_symbolic,
+    library,
+    namespace,
+    to_numpy,
+)
 
 
 def sigmoid(x: Array) -> Array:
@@ -35,13 +46,18 @@ def softplus(x: Array) -> Array:
 def positive_part(x: Array) -> Array:
     """Return ``max(x, 0)`` elementwise."""
     xp = namespace(x)
-    return xp.maximum(x, 0) if is_numpy(x) and x.dtype.kind != "O" else xp.where(x > 0, x, filled(x, 0))
+    return xp.maximum(x, 0) if _takes_numbers(x) else xp.where(x > 0, x, filled(x, 0))
 
 
 def negative_part(x: Array) -> Array:
     """Return ``min(x, 0)`` elementwise."""
     xp = namespace(x)
-    return xp.minimum(x, 0) if is_numpy(x) and x.dtype.kind != "O" else xp.where(x < 0, x, filled(x, 0))
+    return xp.minimum(x, 0) if _takes_numbers(x) else xp.where(x < 0, x, filled(x, 0))
+
+
+def _takes_numbers(x: Array) -> bool:
+    """Whether the library's maximum takes a number beside an array; it lets NaN through, which ``where`` does not."""
+    return x.dtype.kind != "O" if is_numpy(x) else is_symbolic(x)
 
 
 def magnitude(x: Array) -> Array:
@@ -60,7 +76,7 @@ def choose(condition: Array, yes: Array, no: Array, like: Array = None) -> Array
 def _like(value: float, like: Array) -> Array:
     if is_numpy(like) and like.dtype.kind == "O":
         return filled(like, value)
-    return namespace(like).asarray(value, dtype=like.dtype)
+    return namespace(like).asarray(value, dtype=like.dtype, device=device_of(like))
 
 
 def filled(like: Array, value: float) -> Array:
@@ -124,11 +140,19 @@ def log_softmax(x: Array) -> Array:
 
 def normal_cdf(x: Array) -> Array:
     """Return the standard normal distribution function, ``erfc(-x / sqrt 2) / 2``."""
+    if is_exact(x):
+        # A float's 1 / sqrt 2 would be another function, of which the density is not the derivative.
+        return erfc(x * -namespace(x).sqrt(filled(x, 0.5))) * 0.5
     return erfc(x * -math.sqrt(0.5)) * 0.5
 
 
 def normal_density(x: Array) -> Array:
     """Return the standard normal density, ``exp(-x^2 / 2) / sqrt(2 pi)``."""
+    if is_exact(x):
+        xp = namespace(x)
+        # The kind of number knows its pi to its own precision.
+        pi = filled(x, 1) * (type(x.flat[0]).pi() if x.size else 1)
+        return xp.exp(x * x * -0.5) / xp.sqrt(pi * 2)
     return namespace(x).exp(x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
 
 
@@ -155,6 +179,8 @@ def _numpy_erfc() -> np.ufunc:
 
 
 def _erfc_elsewhere(x: Array) -> Array:
+    if is_symbolic(x):
+        return namespace(x).erfc(x)
     if library(x) == "torch":
         import torch
 
@@ -163,5 +189,4 @@ def _erfc_elsewhere(x: Array) -> Array:
         import jax.scipy.special
 
         return jax.scipy.special.erfc(x)
-    xp = namespace(x)
-    return xp.asarray(_numpy_erfc()(to_numpy(x)), dtype=x.dtype)
+    return in_library_of(x, _numpy_erfc()(to_numpy(x)))

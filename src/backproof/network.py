@@ -5,13 +5,24 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, dtype_name, is_numpy, keep_freed_memory, library, namespace, require_floating, to_numpy
+from .arrays import (
+    Array,
+    beside,
+    detached,
+    dtype_name,
+    is_numpy,
+    keep_freed_memory,
+    namespace,
+    require_floating,
+    to_numpy,
+)  # fmt: skip
 from .errors import DtypeError, NonFiniteError, OptionError, ShapeError
 from .layers import Chain, Layer, Steps, describe, layer_from
 from .layers.verification import verify
 from .operators import Operator
 from .options import check_whole
 from .parameters import Layout, Parameters
+from .pytrees import declare_constant, register_waiting
 
 __all__ = ["Network"]
 
@@ -46,6 +57,7 @@ class Network:
         self._checked: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._verified: set[tuple[int, ...]] = set()
         keep_freed_memory()
+        register_waiting()
 
     # -- structure ----------------------------------------------------------------------------------------
 
@@ -182,7 +194,7 @@ class Network:
             ShapeError, DtypeError: x or theta does not fit; the message names the layer.
             NonFiniteError: NaN or infinity comes out (NumPy); the message names where it arises first.
         """
-        self._check(theta, x)
+        x = self._check(theta, x)
         y = self.chain.value(theta, x)
         if type(y) is np.ndarray and y.dtype.kind != "O" and not np.isfinite(y).all():
             raise self.first_nonfinite(theta, x) or NonFiniteError(f"Network: the output holds {_first_bad(y)}.")
@@ -197,7 +209,7 @@ class Network:
             ShapeError, DtypeError: x or theta does not fit, or, looked at once for every shape of x, a layer's
                 Jacobians do not fit its shapes; the message names the layer.
         """
-        self._check(theta, x)
+        x = self._check(theta, x)
         steps = self.chain.linearized(theta, x)
         if x.shape[1:] not in self._verified:
             verify(self.chain, steps, tuple(x.shape[1:]))
@@ -220,7 +232,8 @@ class Network:
 
     # -- checks -------------------------------------------------------------------------------------------
 
-    def _check(self, theta: Parameters, x: Array) -> None:
+    def _check(self, theta: Parameters, x: Array) -> Array:
+        """Return x as the layers take it, without PyTorch's record of where it came from."""
         try:
             ndim, layout = x.ndim, theta.layout
         except AttributeError:
@@ -232,9 +245,11 @@ class Network:
             self.output_shape(tuple(shape))
         if layout is not self.layout and layout.shapes != self.layout.shapes:
             raise ShapeError(_layout_difference(self.layout.shapes, layout.shapes))
-        if type(x) is not type(theta.vector) or x.dtype != theta.vector.dtype:
-            _check_mixed(theta.vector, x)
+        like = theta.like
+        if type(x) is not np.ndarray or type(like) is not np.ndarray or x.dtype != like.dtype:
+            _check_mixed(like, x)
         require_floating(x, "Network: input")
+        return detached(x)
 
     def first_nonfinite(self, theta: Parameters, x: Array) -> NonFiniteError | None:
         """Return an error naming the first place where NaN or infinity arises, None if all is finite."""
@@ -271,10 +286,7 @@ def _layout_difference(expected: Mapping[str, Any], came: Mapping[str, Any]) -> 
 
 
 def _check_mixed(vector: Array, x: Array) -> None:
-    if library(x) != library(vector) and not (is_numpy(x) and is_numpy(vector)):
-        raise DtypeError(
-            f"Network: input is an array of {library(x)}, theta of {library(vector)}, expected one library."
-        )
+    beside(x, vector, "Network: input", "theta")
     require_floating(x, "Network: input")
     if x.dtype != vector.dtype:
         name = dtype_name(vector)
@@ -295,3 +307,6 @@ def _first_bad(array: Array) -> str:
     values = to_numpy(array)
     where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
     return f"{values[where]} at {where}"
+
+
+declare_constant(Network)

@@ -1,12 +1,13 @@
 """theta: all parameters of a network in one vector, with named views into it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .arrays import Array, dtype_name, library, namespace
+from .arrays import Array, detached, dtype_name, library, namespace
 from .errors import OptionError, ShapeError, unknown_name
+from .pytrees import declare, register_waiting
 
 __all__ = ["Layout", "Parameters"]
 
@@ -32,6 +33,9 @@ class Layout:
         object.__setattr__(self, "slices", slices)
         object.__setattr__(self, "size", start)
 
+    def __hash__(self) -> int:
+        return hash((self.size, tuple(self.shapes)))
+
     slices: Mapping[str, slice] = None  # type: ignore[assignment]
     """Where each parameter lies in the vector."""
     size: int = 0
@@ -52,7 +56,9 @@ class Layout:
 class Parameters(Mapping[str, Array]):
     """A point in parameter space: ``vector`` in R^P, and a view into it for every name.
 
-    ``theta["0.weight"]`` is a view on NumPy and PyTorch: writing to one writes to the other.
+    ``theta["0.weight"]`` is a view on NumPy and PyTorch: writing to one writes to the other. On JAX, whose arrays
+    cannot be written, it is an array of its own: parameters are a pytree of these, and a gradient's vector is put
+    together when it is asked for.
 
     Shapes:
         vector: (P,)
@@ -64,21 +70,41 @@ class Parameters(Mapping[str, Array]):
     def __init__(self, layout: Layout, vector: Array) -> None:
         if tuple(vector.shape) != (layout.size,):
             raise ShapeError(f"Parameters: the vector has shape {tuple(vector.shape)}, expected ({layout.size},).")
+        register_waiting()
         self.layout = layout
-        self._vector = vector
+        self._vector: Array | None = vector
         self._views: dict[str, Array] = {}
+
+    @classmethod
+    def of_arrays(cls, layout: Layout, arrays: Mapping[str, Array]) -> "Parameters":
+        """Return parameters that hold these arrays, one for every name, for a library whose arrays are not written.
+
+        Nothing is checked: inside JAX's transformations the arrays may be anything in the place of arrays.
+        """
+        theta = cls.__new__(cls)
+        theta.layout, theta._vector, theta._views = layout, None, dict(arrays)
+        return theta
 
     @property
     def vector(self) -> Array:
         """All parameters, (P,). Its entries may be written; another vector makes other parameters: ``with_vector``."""
+        if self._vector is None:
+            flat = [namespace(array).reshape(array, (-1,)) for array in self._views.values()]
+            self._vector = namespace(flat[0]).concat(flat)
         return self._vector
+
+    @property
+    def like(self) -> Array:
+        """An array that has the library, dtype and device of the parameters."""
+        return next(iter(self._views.values())) if self._vector is None else self._vector
 
     def __getitem__(self, name: str) -> Array:
         view = self._views.get(name)
         if view is None:
             if name not in self.layout.slices:
                 raise _UnknownParameter(str(unknown_name("parameter", str(name), self.layout.slices)))
-            view = namespace(self.vector).reshape(self.vector[self.layout.slices[name]], self.layout.shapes[name])
+            vector = detached(self.vector)
+            view = namespace(vector).reshape(vector[self.layout.slices[name]], self.layout.shapes[name])
             self._views[name] = view
         return view
 
@@ -125,7 +151,8 @@ class Parameters(Mapping[str, Array]):
 
     def flat(self) -> dict[str, Array]:
         """Return the parameters by name as flat views, (p,) each."""
-        return {name: self.vector[where] for name, where in self.layout.slices.items()}
+        vector = detached(self.vector)
+        return {name: vector[where] for name, where in self.layout.slices.items()}
 
     def _repr_html_(self) -> str:
         from .display import arrays_html, quantity
@@ -138,6 +165,20 @@ class Parameters(Mapping[str, Array]):
         shown = lines if len(lines) <= 12 else [*lines[:6], f"  ... {len(lines) - 12} more", *lines[-6:]]
         head = f"Parameters({self.layout.size:,} numbers, {dtype_name(self.vector)})"
         return "\n".join([head, *shown])
+
+
+def _taken_apart(theta: Parameters) -> tuple[list[tuple[str, Array]], Layout]:
+    # Without parameters the empty vector alone says of which library they are.
+    return [(name, theta[name]) for name in theta] or [("vector", theta.vector)], theta.layout
+
+
+def _put_together(layout: Layout, arrays: Iterable[Any]) -> Parameters:
+    theta = Parameters.of_arrays(layout, dict(zip(layout.shapes or ["vector"], arrays, strict=True)))
+    theta._vector = None if layout.shapes else theta._views.pop("vector")
+    return theta
+
+
+declare(Parameters, _taken_apart, _put_together)
 
 
 class _UnknownParameter(OptionError, KeyError):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Array, flatten, namespace, require_floating
+from ..arrays import Array, beside, detached, flatten, namespace, require_floating
 from ..chain import Tally
 from ..errors import ShapeError
 from ..operators import DirectSum, Operator, Stack
@@ -184,7 +184,7 @@ class Layer(ABC):
         Raises:
             ShapeError, DtypeError: the input or a parameter does not fit; the message names the layer.
         """
-        self._check(theta, x)
+        theta, x = self._check(theta, x)
         return self.value(theta, x)
 
     def linearize(self, theta: Theta, x: Array) -> Linearization:
@@ -193,7 +193,7 @@ class Layer(ABC):
         Raises:
             ShapeError, DtypeError: the input or a parameter does not fit; the message names the layer.
         """
-        self._check(theta, x)
+        theta, x = self._check(theta, x)
         return self.linearized(theta, x)
 
     def linearized(self, theta: Theta, x: Array) -> Linearization:
@@ -202,7 +202,8 @@ class Layer(ABC):
         A, B = self.jacobians(theta, x, y)
         return Closed(y, A, B)
 
-    def _check(self, theta: Theta, x: Array) -> None:
+    def _check(self, theta: Theta, x: Array) -> tuple[Theta, Array]:
+        """Return both as the formulas take them, without PyTorch's record of where they came from."""
         require_floating(x, f"{self.label}: input")
         if x.ndim < 2:
             raise ShapeError(f"{self.label}: input has shape {tuple(x.shape)}, expected a batch axis first.")
@@ -213,6 +214,8 @@ class Layer(ABC):
             if tuple(theta[name].shape) != shape:
                 came = tuple(theta[name].shape)
                 raise ShapeError(f"{self.label}: parameter {name!r} has shape {came}, expected {shape}.")
+        who = f"{self.label}: parameter"
+        return {name: beside(theta[name], x, f"{who} {name!r}", "input") for name in self.parameter_shapes}, detached(x)
 
     # -- how a layer is written down ----------------------------------------------------------------------
 

@@ -13,10 +13,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Array, batch_sum, eye, flatten, in_library_of, is_numpy, is_traced, namespace, to_numpy
+from ..arrays import (
+    Array,
+    batch_sum,
+    beside,
+    detached,
+    eye,
+    flatten,
+    is_numpy,
+    is_symbolic,
+    is_traced,
+    namespace,
+    to_numpy,
+)  # fmt: skip
 from ..errors import DataError, OptionError, ShapeError, unknown_name
 from ..functions import reciprocal
 from ..operators import Operator
+from ..pytrees import declare_constant
 
 REDUCTIONS = ("mean", "sum")
 
@@ -41,6 +54,10 @@ class Loss(ABC):
     reduction: str = "mean"
     likelihood: ClassVar[bool] = True
     """Whether the loss is a negative log-likelihood whose Hessian is the covariance of its score."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        declare_constant(cls)
 
     def __post_init__(self) -> None:
         if self.reduction not in REDUCTIONS:
@@ -81,7 +98,7 @@ class Loss(ABC):
 
     def _rows(self, z: Array) -> Array:
         """Return the outputs as (batch, n)."""
-        return flatten(z)
+        return flatten(detached(z))
 
     def _targets(self, z: Array, y: Array) -> Array:
         """Return the targets as (batch, n) in the dtype of z."""
@@ -132,13 +149,14 @@ class Loss(ABC):
         if weights is None:
             return 1 if self.reduction == "sum" or z.shape[0] == 1 else reciprocal(z.shape[0], z)
         xp = namespace(z)
-        weights = xp.asarray(in_library_of(z, weights), dtype=z.dtype)
+        weights = beside(weights, z, f"{type(self).__name__}: weights", "outputs")
+        weights = weights if weights.dtype == z.dtype else xp.astype(weights, z.dtype)
         if tuple(weights.shape) != (z.shape[0],):
             raise ShapeError(
                 f"{type(self).__name__}: weights have shape {tuple(weights.shape)}, expected ({z.shape[0]},)."
             )
         together = xp.sum(weights)
-        if not (bool(xp.all(weights >= 0)) and 0 < together < math.inf):
+        if not is_traced(together) and not (bool(xp.all(weights >= 0)) and 0 < together < math.inf):
             raise DataError(f"{type(self).__name__}: weights must be finite and 0 or more, and some positive.")
         return (weights / together if self.reduction == "mean" else weights)[:, None]
 
@@ -167,6 +185,8 @@ def refuse_targets(who: str, t: Array, bad: Array, expected: str) -> None:
     if is_numpy(bad):
         if not bad.any():
             return
+    elif is_symbolic(bad):
+        return bad.refuse()  # type: ignore[no-any-return]
     elif is_traced(bad) or not bool(namespace(bad).any(bad)):
         return
     where = tuple(int(i) for i in np.argwhere(to_numpy(bad))[0])
@@ -176,7 +196,7 @@ def refuse_targets(who: str, t: Array, bad: Array, expected: str) -> None:
 
 def real_targets(who: str, z: Array, y: Array) -> Array:
     """Return y as (batch, n) in the dtype of z; (batch,) is taken for (batch, 1)."""
-    y = in_library_of(z, y)
+    y = beside(y, z, f"{who}: targets", "outputs")
     if y.ndim == 1 and z.shape == (y.shape[0], 1):
         y = y[:, None]
     rows = flatten(y) if y.ndim > 1 else y

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Array, dtype_name, eye, flatten, in_library_of, is_numpy, namespace
+from ..arrays import Array, beside, detached, dtype_name, eye, flatten, in_library_of, is_numpy, namespace, to_numpy
 from ..errors import ShapeError
-from ..functions import log_softmax, shift, sigmoid, softmax, softplus, total
+from ..functions import log_softmax, reciprocal, shift, sigmoid, softmax, softplus, total
 from ..operators import Diagonal, LowRankUpdate, Operator
 from ..options import settle_number
 from .base import Loss, real_targets, refuse_targets
@@ -51,10 +51,10 @@ class CrossEntropy(Loss):
                 f"CrossEntropy: outputs have shape ({came}), expected (batch, n), one distribution for every example; "
                 f"for one at every place make places examples, as in x.reshape(-1, n), or end with Flatten()."
             )
-        return flatten(z)
+        return flatten(detached(z))
 
     def _targets(self, z: Array, y: Array) -> Array:
-        y = in_library_of(z, y)
+        y = beside(y, z, "CrossEntropy: targets", "outputs")
         if y.ndim == 1 and "int" in dtype_name(y):
             t = self._one_hot(z, y)
         elif y.ndim == 1:
@@ -65,7 +65,11 @@ class CrossEntropy(Loss):
         else:
             t = real_targets("CrossEntropy", z, y)
             refuse_targets("CrossEntropy", t, ~((t >= 0) & (t < math.inf)), "a share of at least 0")
-        return t if self.smoothing == 0 else (1 - self.smoothing) * t + self.smoothing / z.shape[1]
+        if self.smoothing == 0:
+            return t
+        # 1 of the kind of z: for exact numbers 1 - e and e / n are not rounded.
+        one = reciprocal(1, z)
+        return (one - self.smoothing) * t + one * self.smoothing / z.shape[1]
 
     @staticmethod
     def _one_hot(z: Array, y: Array) -> Array:
@@ -107,9 +111,9 @@ class CrossEntropy(Loss):
 
     def sample(self, z: Array, generator: np.random.Generator) -> Array:
         """Return class indices drawn from softmax(z), (batch,)."""
-        steps = np.cumsum(np.asarray(softmax(flatten(z))), axis=1)
+        steps = np.cumsum(to_numpy(softmax(flatten(z))), axis=1)
         drawn = (generator.random((z.shape[0], 1)) * steps[:, -1:] > steps).sum(axis=1)
-        return drawn if is_numpy(z) else namespace(z).asarray(drawn)
+        return in_library_of(z, drawn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,5 +155,5 @@ class BinaryCrossEntropy(Loss):
 
     def sample(self, z: Array, generator: np.random.Generator) -> Array:
         """Return zeros and ones drawn with probability sigmoid(z)."""
-        s = np.asarray(sigmoid(flatten(z)))
-        return namespace(z).asarray((generator.random(s.shape) < s).astype(s.dtype))
+        s = to_numpy(sigmoid(flatten(z)))
+        return in_library_of(z, (generator.random(s.shape) < s).astype(s.dtype))

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Array, flatten, namespace
+from ..arrays import Array, flatten, in_library_of, namespace, to_numpy
 from ..functions import choose, magnitude, total
 from ..operators import Diagonal, Operator, ScaledIdentity
 from ..options import settle_number
@@ -45,8 +45,8 @@ class SquaredError(Loss):
 
     def sample(self, z: Array, generator: "np.random.Generator") -> Array:
         """Return numbers drawn from the normal distribution with mean z and variance 1."""
-        mean = np.asarray(flatten(z))
-        return namespace(z).asarray((mean + generator.standard_normal(mean.shape)).astype(mean.dtype))
+        mean = to_numpy(flatten(z))
+        return in_library_of(z, (mean + generator.standard_normal(mean.shape)).astype(mean.dtype))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,5 +130,5 @@ class Poisson(Loss):
 
     def sample(self, z: Array, generator: "np.random.Generator") -> Array:
         """Return counts drawn from the Poisson distribution with rate exp(z)."""
-        rate = np.exp(np.asarray(flatten(z)))
-        return namespace(z).asarray(generator.poisson(rate).astype(rate.dtype))
+        rate = np.exp(to_numpy(flatten(z)))
+        return in_library_of(z, generator.poisson(rate).astype(rate.dtype))

@@ -47,14 +47,14 @@ class Block:
 
     def squares(self) -> Array:
         """Return the sum over examples and rows of the squared entries, (p,)."""
-        return self._by_rule(squares, lambda rows: (rows * rows).sum((0, 1)))
+        return self._by_rule(squares, _sum_of_squares)
 
     def sums(self, weights: Array) -> Array:
         """Return the sum over examples and rows of the rows times ``weights`` (batch, k): (p,)."""
         pieces = []
         for B, rows in self.uses:
             weighted = rows * weights[:, :, None]
-            pieces.append(B.pull_sum(weighted.sum(1)))
+            pieces.append(B.pull_sum(namespace(weighted).sum(weighted, axis=1)))
         return sum(pieces[1:], start=pieces[0])
 
     def _by_rule(self, rule: Callable[..., Any], densely: Callable[[Array], Array]) -> Array:
@@ -125,18 +125,18 @@ def _(B: Kronecker, rows: Array) -> Array:
 def squares(B: Operator, rows: Array) -> Array:
     """Return the sum over examples and rows of (r B)^2, entry by entry, (p,)."""
     pulled = B.pull(rows)
-    return (pulled * pulled).sum((0, 1))
+    return _sum_of_squares(pulled)
 
 
 @squares.register
 def _(B: Identity, rows: Array) -> Array:
-    return (rows * rows).sum((0, 1))
+    return _sum_of_squares(rows)
 
 
 @squares.register
 def _(B: Diagonal, rows: Array) -> Array:
-    d = B.diagonal
-    return ((rows * rows).sum(1) * (d * d)).sum(0)
+    d, xp = B.diagonal, namespace(rows)
+    return xp.sum(xp.sum(rows * rows, axis=1) * (d * d), axis=0)
 
 
 @squares.register
@@ -144,7 +144,13 @@ def _(B: Kronecker, rows: Array) -> Array:
     x = _single_rows(B)
     if x is None:
         return squares.dispatch(Operator)(B, rows)
-    return namespace(x).reshape((rows * rows).sum(1).mT @ (x * x), (-1,))
+    xp = namespace(x)
+    return xp.reshape(xp.sum(rows * rows, axis=1).mT @ (x * x), (-1,))
+
+
+def _sum_of_squares(rows: Array) -> Array:
+    """Return the sum over the first two axes of the squares."""
+    return namespace(rows).sum(rows * rows, axis=(0, 1))
 
 
 # -- inner products ------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, flatten, is_numpy, namespace
+from ..arrays import Array, dtype_name, flatten, in_library_of, is_numpy, namespace, to_numpy
 from ..errors import OptionError, unknown_name
 from ..layers import Steps
 from ..losses import Loss
@@ -112,10 +112,10 @@ class Curvature:
         Raises:
             MissingExtraError: SciPy is not installed.
         """
-        dtype, xp = np.asarray(self.theta.vector[:0]).dtype, namespace(self.theta.vector)
+        dtype = np.dtype(dtype_name(self.theta.like))
 
         def times(v: Any) -> Any:
-            return np.asarray(self @ xp.asarray(np.ascontiguousarray(v, dtype=dtype)))
+            return to_numpy(self @ in_library_of(self.theta.like, np.ascontiguousarray(v, dtype=dtype)))
 
         return linear_operator(f"{self.name}.scipy", self.shape, dtype, times)
 
@@ -130,9 +130,7 @@ class Curvature:
 
     def trace(self) -> float:
         """Return the exact trace, from norms alone."""
-        return self.scale * sum(
-            float(block.squared_norms().sum()) for blocks in self._blocks() for block in blocks.values()
-        )
+        return self.scale * sum(_sum(block.squared_norms()) for blocks in self._blocks() for block in blocks.values())
 
     def block(self, name: str, *, memory: int | None = None) -> Array:
         """Return the diagonal block of one parameter (``"0.weight"``) or of one layer (``"0"``), (p, p).
@@ -201,9 +199,13 @@ class Curvature:
             yield parameter_blocks(steps, R)
 
 
+def _sum(numbers: Array) -> float:
+    return float(namespace(numbers).sum(numbers))
+
+
 def _part(array: Any, start: int, count: int, theta: Parameters) -> Array:
-    part = array[start : start + count]
-    return np.asarray(part) if is_numpy(theta.vector) else part
+    part = array[start : min(start + count, array.shape[0]), ...]
+    return np.asarray(part) if is_numpy(theta.like) else part
 
 
 def _affine_layers(blocks: dict[str, Block]) -> dict[str, tuple[Array, Array]]:

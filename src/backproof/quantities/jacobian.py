@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Array, is_numpy, namespace
+from ..arrays import Array, is_numpy, namespace, to_numpy
 from ..chain import Plan, plan
 from ..errors import OptionError, ShapeError
 from ..layers import Steps
@@ -270,6 +270,6 @@ def dense_jacobian(
     else:
         out = np.empty(shape, theta.vector.dtype) if out is None else out
         for start in starts:
-            out[start : start + count] = np.asarray(piece(start)) if is_numpy(out) else piece(start)
+            out[start : start + count] = to_numpy(piece(start)) if is_numpy(out) else piece(start)
     watch.warn()
     return out

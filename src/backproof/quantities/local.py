@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, eye, flatten, is_numpy, namespace
+from ..arrays import Array, detached, eye, flatten, is_numpy, namespace
 from ..errors import OptionError, ShapeError
 from ..network import Network
 from ..operators import Dense
@@ -50,7 +50,7 @@ class AffineMap:
             raise ShapeError(
                 f"AffineMap: x has shape {tuple(x.shape)}, expected {batch:,} examples of {n:,} entries each."
             )
-        return (self.slope @ flatten(x)[:, :, None])[:, :, 0] + self.intercept
+        return (self.slope @ flatten(detached(x))[:, :, None])[:, :, 0] + self.intercept
 
 
 def local_affine(net: Network, theta: Parameters, x: Array) -> AffineMap:
@@ -66,7 +66,7 @@ def local_affine(net: Network, theta: Parameters, x: Array) -> AffineMap:
         CoupledBatchError: a layer couples the examples; the message names it.
     """
     steps, xp = linearized("local_affine", net, theta, x), namespace(x)
-    rows = flatten(x)
+    rows = flatten(detached(x))
     n, widest = rows.shape[1], max(flatten(step.output).shape[1] for step in steps)
     require_fit(
         "local_affine",
@@ -74,7 +74,7 @@ def local_affine(net: Network, theta: Parameters, x: Array) -> AffineMap:
         x.shape[0] * widest * n * itemsize(x),
         "take fewer examples at a time, or jacobian(...), which keeps the slope factored",
     )
-    moved = xp.broadcast_to(eye(n, x)[None], (x.shape[0], n, n))
+    moved = xp.broadcast_to(eye(n, x)[None, :, :], (x.shape[0], n, n))
     for step in steps:
         moved = step.A.push(moved)
     slope = xp.broadcast_to(moved.mT, (x.shape[0], flatten(steps.output).shape[1], n))
@@ -182,7 +182,7 @@ def _applied(covariance: Any, columns: Array) -> Array:
 
 def _variance(theta: Parameters, steps: Any, x: Array, covariance: Any) -> Array:
     n, xp = flatten(steps.output).shape[1], namespace(x)
-    rows = xp.broadcast_to(eye(n, x)[None], (x.shape[0], n, n))
+    rows = xp.broadcast_to(eye(n, x)[None, :, :], (x.shape[0], n, n))
     blocks = parameter_blocks(steps, rows)
     size = theta.layout.size
     if isinstance(covariance, float):

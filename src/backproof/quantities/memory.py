@@ -69,5 +69,5 @@ def require_examples(who: str, name: str, x: Any) -> None:
 
 def read_rows(x: Any, start: int, count: int, theta: Parameters) -> Array:
     """Return ``count`` examples of an array or memory map, as an array of the parameters' library."""
-    rows = x[start : start + count]
-    return np.asarray(rows) if is_numpy(theta.vector) else rows
+    rows = x[start : min(start + count, x.shape[0]), ...]
+    return np.asarray(rows) if is_numpy(theta.like) else rows

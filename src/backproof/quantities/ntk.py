@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, eye, is_numpy, namespace
+from ..arrays import Array, dtype_name, eye, in_library_of, namespace, to_numpy
 from ..errors import ShapeError, unknown_name
 from ..network import Network
 from ..options import check_whole
@@ -75,10 +75,10 @@ def ntk(
     if out is None and max(x1.shape[0], 0 if x2 is None else x2.shape[0]) <= block:
         result = kernel.whole(x1, x2)
     else:
-        result = np.empty(shape, np.asarray(theta.vector[:0]).dtype) if out is None else out
+        result = np.empty(shape, np.dtype(dtype_name(theta.like))) if out is None else out
         kernel.fill(result, x1, x2, block)
     kernel.watch.warn()
-    return result if out is not None or is_numpy(theta.vector) else namespace(theta.vector).asarray(result)
+    return result if out is not None else in_library_of(theta.like, result)
 
 
 def _check_arguments(net: Network, x1: Any, x2: Any, kind: str) -> None:
@@ -127,7 +127,7 @@ class _Kernel:
             first = self.factors(self._rows(x1, start, block))
             for begin in range(start if x2 is None else 0, (x1 if x2 is None else x2).shape[0], block):
                 second = first if x2 is None and begin == start else self._second(x1, x2, begin, block, start == 0)
-                piece = np.asarray(gram(first, second, self.kind))
+                piece = to_numpy(gram(first, second, self.kind))
                 rows, columns = slice(start, start + block), slice(begin, begin + block)
                 out[rows, columns] = piece
                 if x2 is None and begin > start:

@@ -60,12 +60,21 @@ def require_data(who: str, x: Any, y: Any) -> None:
             f"{who}: x is of type {type(x).__name__}, expected an array of examples; convert it, as in "
             "np.asarray(x, 'float32')."
         )
-    if not hasattr(y, "__len__") or getattr(y, "shape", (1,)) == ():
+    count = _count(y)
+    if count is None:
         raise DtypeError(f"{who}: y is of type {type(y).__name__}, expected an array of targets, one per example.")
     if not x.shape[0]:
         raise ShapeError(f"{who}: x has no examples, expected at least one.")
-    if len(y) != x.shape[0]:
-        raise ShapeError(f"{who}: y has {len(y):,} targets, expected {x.shape[0]:,}, one per example of x.")
+    if count != x.shape[0]:
+        raise ShapeError(f"{who}: y has {count:,} targets, expected {x.shape[0]:,}, one per example of x.")
+
+
+def _count(y: Any) -> int | None:
+    """Return how many targets there are, None if they are no array or list."""
+    shape = getattr(y, "shape", None)
+    if shape is None:
+        return len(y) if hasattr(y, "__len__") else None
+    return shape[0] if shape else None
 
 
 def require_columns(who: str, v: Any, size: int) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, eye
+from ..arrays import Array, eye, to_numpy
 from ..errors import ShapeError, missing_extra
 from ..network import Network
 from ..operators import Diagonal, Operator, product_of
@@ -195,13 +195,13 @@ def _is_small(operator: Operator) -> bool:
 def _singular_values(operator: Operator, x: Array, count: int) -> tuple[Any, bool]:
     """Return the singular values, (examples, k), descending, and whether they are all there."""
     if isinstance(operator, Diagonal):
-        entries = np.sort(np.abs(np.asarray(operator.diagonal, dtype=np.float64)), axis=-1)[..., ::-1]
+        entries = np.sort(np.abs(to_numpy(operator.diagonal).astype(np.float64)), axis=-1)[..., ::-1]
         return np.broadcast_to(entries, (x.shape[0], operator.shape[0])), True
     different = 1 if operator.batch is None else x.shape[0]
     if _is_small(operator) or count >= min(operator.shape) - 1:
         size = different * operator.shape[0] * operator.shape[1] * max(8, itemsize(x))
         require_fit("spectrum", f"{operator!r} dense", size, "take fewer examples")
-        matrices = np.asarray(operator.dense(x), dtype=np.float64)
+        matrices = to_numpy(operator.dense(x)).astype(np.float64)
         values = np.linalg.svd(matrices, compute_uv=False)
         return np.broadcast_to(values, (x.shape[0], values.shape[-1])), True
     try:
@@ -221,6 +221,6 @@ def _root_mean_square(operator: Operator, x: Array) -> Any:
     narrow = operator if operator.shape[0] <= operator.shape[1] else operator.transpose()
     identity, squares = eye(narrow.shape[0], x), np.zeros(1)
     for start in range(0, narrow.shape[0], ROWS):
-        rows = np.asarray(narrow.pull(identity[None, start : start + ROWS]), dtype=np.float64)
+        rows = to_numpy(narrow.pull(identity[None, start : start + ROWS, :])).astype(np.float64)
         squares = squares + (rows**2).sum(axis=(1, 2))
     return np.broadcast_to(np.sqrt(squares / narrow.shape[0]), (x.shape[0],))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..arrays import Array, eye, flatten, namespace
+from ..arrays import Array, beside, eye, flatten, namespace
 from ..errors import OptionError, ShapeError
 from ..layers import Steps
 from ..network import Network
@@ -23,6 +23,7 @@ def directions(theta: Parameters, change: Parameters | None) -> Callable[[str], 
         raise OptionError(f"dtheta is of type {came}, expected Parameters, as theta.with_vector(v) gives.")
     if change.vector.shape != theta.vector.shape:
         raise ShapeError(f"the direction has shape {tuple(change.vector.shape)}, expected {tuple(theta.vector.shape)}.")
+    beside(change.like, theta.like, "dtheta", "theta")
     rows = {name: block[None, :] for name, block in change.flat().items()}
     return rows.get
 
@@ -46,7 +47,9 @@ def jvp(
 
 def _forward(steps: Steps, theta: Parameters, dx: Array | None, dtheta: Parameters | None) -> Array:
     xp, y = namespace(steps.output), steps.output
-    moved = steps.push_forward(None if dx is None else flatten(dx), directions(theta, dtheta))
+    moved = steps.push_forward(
+        None if dx is None else flatten(beside(dx, y, "jvp: dx", "theta")), directions(theta, dtheta)
+    )
     return xp.zeros_like(y) if moved is None else xp.reshape(moved, y.shape)
 
 
@@ -61,7 +64,7 @@ def vjp(net: Network, theta: Parameters, x: Array) -> tuple[Array, Callable[[Arr
     steps = linearized("vjp", net, theta, x, alone=False)
 
     def pullback(u: Array) -> tuple[Array, Parameters]:
-        vector, back = pull_sums(theta, steps, flatten(u), input_too=True)
+        vector, back = pull_sums(theta, steps, flatten(beside(u, steps.output, "vjp: u", "theta")), input_too=True)
         return namespace(x).reshape(back, x.shape), theta.with_vector(vector)
 
     return steps.output, pullback
@@ -94,7 +97,7 @@ def _full(net: Network, theta: Parameters, x: Array, reverse: bool) -> Array:
     )
     require_fit(who, f"{batch:,} x {m:,} x {n:,} numbers dense", batch * m * n * itemsize(x), instead)
     size = m if reverse else n
-    rows = xp.broadcast_to(eye(size, x)[None], (batch, size, size))
+    rows = xp.broadcast_to(eye(size, x)[None, :, :], (batch, size, size))
     back = steps.backward(rows, lambda name, B, delta: None) if reverse else None
     matrix = back if back is not None else steps.push_forward(rows, lambda name: None).mT  # type: ignore[union-attr]
     return xp.reshape(matrix, (batch, *steps.output.shape[1:], *x.shape[1:]))
