@@ -122,6 +122,31 @@ class Condition:
     def __getitem__(self, index: Any) -> "Condition":
         return Condition(self.yes[index], self.no[index])
 
+    def __mul__(self, other: Any) -> Any:
+        return self.astype() * other
+
+    __rmul__ = __mul__
+
+    def astype(self, dtype: Any = object) -> "Balls":
+        """Return 1 where it holds, 0 where not, and the interval between where it is not known."""
+        return _balls(_choose(self, 1, 0))  # type: ignore[no-any-return]
+
+    def all(self) -> bool:
+        """Return whether it holds everywhere, if that is known.
+
+        Raises:
+            UndecidedError: it is not.
+        """
+        return not self.no.any() and (bool(self.yes.all()) or bool(self))
+
+    def any(self) -> bool:
+        """Return whether it holds anywhere, if that is known.
+
+        Raises:
+            UndecidedError: it is not.
+        """
+        return bool(self.yes.any()) or (not self.no.all() and bool(self))
+
     def __bool__(self) -> bool:
         raise UndecidedError(
             f"a comparison of balls cannot be decided at {flint.ctx.prec} bits, expected one that can; "
@@ -131,6 +156,8 @@ class Condition:
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
         if function is np.where and len(arguments) == 3:
             return _choose(*arguments)
+        if function in (np.all, np.any) and len(arguments) == 1 and not options:
+            return self.all() if function is np.all else self.any()
         raise UndecidedError(
             f"numpy.{function.__name__} of a comparison of balls that cannot be decided at {flint.ctx.prec} bits, "
             "expected where(condition, yes, no), which takes both branches; or try more bits."
