@@ -8,8 +8,11 @@ import numpy as np
 
 from backproof.checking import Cause
 
-GIVEN = ("vjp", "jvp", "jacobian", "gradient", "Function", "custom_vjp", "custom_jvp")
-"""How a derivative is written: the first four are plain functions beside the forward one."""
+GIVEN_APART = ("vjp", "jvp", "jacobian", "gradient")
+"""Derivatives that are plain functions beside the forward one."""
+
+GIVEN_WITHIN = ("Function", "custom_vjp", "custom_jvp")
+"""Derivatives that are part of the function: of PyTorch, and of JAX."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,14 @@ class Case:
     Attributes:
         name: of the function.
         library: ``"numpy"``, ``"torch"`` or ``"jax"``.
-        given: how the derivative is written, one of ``GIVEN``. With NumPy: ``vjp(*inputs, u)``,
-            ``jvp(*inputs, *tangents)``, ``jacobian(*inputs)``, ``gradient(*inputs)``; with the others the derivative
-            is part of the function, and ``derivative`` is the whole.
+        given: how the derivative is written, one of ``GIVEN_APART`` or ``GIVEN_WITHIN``. With NumPy:
+            ``vjp(*inputs, u)``, ``jvp(*inputs, *tangents)``, ``jacobian(*inputs)``, ``gradient(*inputs)``; with the
+            others the derivative is part of the function, and ``derivative`` is the whole.
         forward: the function itself.
         derivative: the correct one.
         inputs: draws the float64 NumPy inputs.
         faults: the mistakes.
+        kinks: whether some of the inputs lie on a kink of the function, where any slope between the two is right.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Case:
     derivative: Callable[..., Any]
     inputs: Callable[[np.random.Generator], tuple[np.ndarray, ...]]
     faults: tuple[Fault, ...]
+    kinks: bool = False
 
     @property
     def title(self) -> str:

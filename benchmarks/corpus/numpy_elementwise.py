@@ -45,6 +45,7 @@ RELU = Case(
             (Cause.KINKS_ONLY, Cause.NOT_FINITE),
         ),
     ),
+    kinks=True,
 )
 
 ABSOLUTE = Case(
@@ -60,6 +61,7 @@ ABSOLUTE = Case(
             "slope 3 at the kink", through(lambda x: np.where(x == 0, x.dtype.type(3), np.sign(x))), (Cause.KINKS_ONLY,)
         ),
     ),
+    kinks=True,
 )
 
 

@@ -71,6 +71,7 @@ MAX_POOL = Case(
         Fault("place of the smallest", lambda x, u: first(-x) * u[:, None], (Cause.PERMUTED,)),
         Fault("passed to the whole window", lambda x, u: np.ones_like(x) * u[:, None], (Cause.MISSING_FACTOR,)),
     ),
+    kinks=True,
 )
 
 TRANSPOSE = Case(

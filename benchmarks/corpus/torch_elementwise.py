@@ -47,6 +47,7 @@ LEAKY = Case(
         ),
         Fault("cotangent squared", function(leaky, lambda x, u: u * u * leaky_slope(x)), (Cause.UNKNOWN,)),
     ),
+    kinks=True,
 )
 
 
