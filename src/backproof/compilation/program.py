@@ -49,7 +49,6 @@ OPERATIONS: Mapping[str, str] = {
     "stack": "attribute axis",
     "take": "operands array, indices (n-dimensional integers); attribute axis",
     "take_along_axis": "operands array, indices; attribute axis",
-    "scatter_add": "values (n, rows, m), index (m,) or (n, m); attribute size: transpose of taking entries",
     "one_hot": "operand class indices (n,); attribute classes: (n, classes) of the target's dtype",
     "pick": "operands array (n, k) and class indices (n,): entry of each row, (n, 1)",
     "subtract_one_hot": "operands array (n, k) and class indices (n,): the array less a one in each row",

@@ -31,7 +31,14 @@ Targets = tuple[Any, tuple[int, ...]]
 
 
 def trace(
-    net: Network, loss: Loss, shape: tuple[int, ...], targets: Targets, dtype: Any, batch: int | None = None
+    net: Network,
+    loss: Loss,
+    shape: tuple[int, ...],
+    targets: Targets,
+    dtype: Any,
+    *,
+    batch: int | None = None,
+    weighted: bool = False,
 ) -> Trace:
     """Return what loss and gradient do, statement by statement.
 
@@ -41,6 +48,7 @@ def trace(
         targets: dtype and shape of one target.
         dtype: of inputs and parameters.
         batch: the number of examples if the trace is to be for one alone; None leaves it open.
+        weighted: whether the examples have weights, a third input.
 
     Raises:
         UntraceableError: an operation cannot be written down; the message names the layer and the line.
@@ -51,6 +59,8 @@ def trace(
         "x": Value("x0", (n, *shape), np.dtype(dtype), "input"),
         "y": Value("y", (n, *targets[1]), np.dtype(targets[0]), "input"),
     }
+    if weighted:
+        inputs["weights"] = Value("weights", (n,), np.dtype(dtype), "input")
     parameters = {
         name: Value(_parameter_name(name), own, np.dtype(dtype), "parameter") for name, own in net.layout.shapes.items()
     }
@@ -59,13 +69,15 @@ def trace(
     return Trace(inputs, parameters, tuple(recorder.statements), outputs, frozenset(guards), batch)
 
 
-def _run(recorder: Recorder, net: Network, loss: Loss, theta: Mapping[str, Symbol], x: Symbol, y: Symbol) -> Any:
+def _run(
+    recorder: Recorder, net: Network, loss: Loss, theta: Mapping[str, Symbol], x: Symbol, y: Symbol, *weights: Symbol
+) -> dict[str, Value]:
     spoken = _Spoken(recorder)
     chain = spoken.wrapped(net.chain, ())
     steps = chain.linearized(theta, x)
     last = len(net.layers)
     with spoken.saying(f"loss, {loss!r}", f"loss = {type(loss).__name__}(x_{last}, y)", "l"):
-        value, delta = loss.value_and_gradient(steps.output, y)
+        value, delta = loss.value_and_gradient(steps.output, y, *weights)
     spoken.call(value, "loss")
     spoken.call(delta, f"delta{last}")
     blocks: dict[str, Any] = {}

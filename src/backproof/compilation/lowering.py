@@ -1,0 +1,82 @@
+"""From a network to what runs: trace, passes, and the lowering of the library asked for."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import library as library_of
+from .passes import optimized
+from .program import Lowered, Trace
+from .tracing import trace
+
+__all__ = ["LIBRARIES", "Library", "Variant", "variant"]
+
+
+@dataclass(frozen=True)
+class Library:
+    """Where the lowering for an array library is.
+
+    Attributes:
+        module: of this package; it gives ``lower(trace, style)`` to a ``Lowered`` and ``style(trace, n)``, what of
+            a batch of n decides how the source is written. ``Lowered.run(theta, x, y, weights, out)`` returns loss
+            and gradient, or None if a check of the targets failed.
+        name: of the arrays' library.
+    """
+
+    module: str
+    name: str
+
+    def takes(self, array: Any) -> bool:
+        """Whether an array is of this library."""
+        return type(array) is np.ndarray if self.name == "numpy" else library_of(array) == self.name
+
+
+LIBRARIES = {
+    "numpy": Library("numpy_lowering", "numpy"),
+    "torch": Library("torch_lowering", "torch"),
+    "jax": Library("jax_lowering", "jax"),
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A program for one kind of arguments."""
+
+    trace: Trace
+    lowered: Lowered
+
+    @property
+    def run(self) -> Callable[..., Any]:
+        """What is called."""
+        return self.lowered.run  # type: ignore[no-any-return]
+
+
+def variant(known: dict[Any, Any], program: Any, shape: Any, targets: Any, n: int, weighted: bool) -> Variant:
+    """Return the variant for a batch of n from those known, or make it.
+
+    Raises:
+        UntraceableError: a layer cannot be traced.
+    """
+    key = (shape, targets, weighted)
+    general = known.get((key, None))
+    if general is None:
+        general = known[key, None] = _traced(program, key, None)
+    which = None if general.serves(n) else n
+    found = known.get((key, which))
+    if found is None:
+        found = known[key, which] = _traced(program, key, n)
+    module = importlib.import_module(f".{LIBRARIES[program.library].module}", __package__)
+    style = module.style(found, n)
+    result = known.get((key, which, style))
+    if result is None:
+        result = known[key, which, style] = Variant(found, module.lower(found, style))
+    return result  # type: ignore[no-any-return]
+
+
+def _traced(program: Any, key: Any, batch: int | None) -> Trace:
+    shape, targets, weighted = key
+    made = trace(program.net, program.loss, shape, targets, program.dtype, batch=batch, weighted=weighted)
+    return optimized(made)
