@@ -3,6 +3,7 @@
 A cause is named only where a correction was tried and made the block fit; everything else is ``UNKNOWN``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, final
@@ -13,6 +14,10 @@ __all__ = ["Cause"]
 
 FITS = 4.0
 """A corrected block may be this many tolerances away: its rounding errors are scaled and added by the correction."""
+
+
+LOOSEST = 1e3
+"""However large the numbers of a correction, it may not widen the tolerance by more."""
 
 
 class Cause(StrEnum):
@@ -101,7 +106,10 @@ class Evidence:
         y: the function's value, (m,).
         batches: sizes that an axis of examples may have.
         ignore: entries on a kink, (m, n).
-        at_changed: the oracle's block at the input as the function left it, or None.
+        elsewhere: (points of all arguments) -> the oracle's block of this argument there, None if it cannot be had.
+        points: all arguments, by name.
+        changed: all arguments as a call of the function left them, or None if it changed none.
+        roughness: relative spacing -> the rounding noise of the derivative at that spacing, (m, n).
         others: the numeric blocks of the other arguments, by name.
     """
 
@@ -115,7 +123,10 @@ class Evidence:
     y: Any
     batches: tuple[int, ...]
     ignore: Any
-    at_changed: Any = None
+    elsewhere: Callable[[Any], Any] = lambda points: None
+    points: tuple[tuple[str, Any], ...] = ()
+    changed: Any = None
+    roughness: Callable[[float], Any] = lambda spacing: None
     others: tuple[tuple[str, Any], ...] = ()
 
     @property
@@ -128,11 +139,22 @@ class Evidence:
         """The largest entry of the oracle's block."""
         return float(np.max(np.abs(self.numeric), initial=0.0))
 
+    @property
+    def significant(self) -> Any:
+        """Entries of the oracle's block that are clearly not zero and not on a kink, (m, n)."""
+        return (np.abs(self.numeric) > 1e3 * self.tolerance) & ~self.ignore
+
+    @property
+    def x_of(self) -> Any:
+        """The argument's values along the columns, (1, n)."""
+        return self.x[None, :]
+
     def residual(self, candidate: Any, slack: float = 1.0) -> float | None:
         """Return the worst error of a corrected block relative to the block's size, None if it does not fit."""
-        if candidate is None or candidate.shape != self.numeric.shape:
+        if candidate is None or candidate.shape != self.numeric.shape or not np.isfinite(slack):
             return None
         error = np.where(self.ignore, 0.0, np.abs(candidate - self.numeric))
-        if not np.all(error <= FITS * slack * self.tolerance):
+        # Written so that NaN does not fit.
+        if not np.all(error <= FITS * min(slack, LOOSEST) * self.tolerance):
             return None
         return float(np.max(error, initial=0.0) / (self.scale or 1.0))

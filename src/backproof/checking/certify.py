@@ -55,6 +55,7 @@ def certify(
         MissingExtraError: python-flint is not installed; the message has the install line.
         OptionError: ``loss`` is no loss, ``precision`` is no whole number of at least 2, or a layer is in training.
         ShapeError, DtypeError, DataError: an argument does not fit; the message names the layer or the loss.
+        DtypeError: a layer cannot be evaluated on numbers other than floats; the message names it.
         NonFiniteError: the computed loss is NaN or infinite; the message names the first layer where that arises.
         UndecidedError: a layer of your own asks whether balls are ordered that overlap at every precision.
 

@@ -52,7 +52,7 @@ def check(
     if oracle not in ORACLES:
         raise OptionError(f"check: oracle={oracle!r}, expected one of {', '.join(ORACLES)}.")
     given = {"jacobian": jacobian, "vjp": vjp, "jvp": jvp, "gradient": gradient}
-    problem = problem_of(subject, inputs, given, theta, y, loss, seed, names)
+    problem = problem_of(subject, inputs, given, names)
     return inspect_problem(problem, oracle, seed)
 
 

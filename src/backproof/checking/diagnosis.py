@@ -4,32 +4,50 @@ from collections.abc import Callable
 
 import numpy as np
 
+from . import arrangements, scalings, terms
 from .causes import Cause, Evidence, Finding
 
 Attempt = Callable[[Evidence], Finding | None]
 
-
-def missing(evidence: Evidence) -> Finding | None:
-    """All zero where the function does depend on the argument."""
-    if np.any(evidence.raw) or not np.any(evidence.numeric):
-        return None
-    return Finding(Cause.MISSING, f"the derivative in {evidence.name} is zero everywhere")
-
-
-def sign(evidence: Evidence) -> Finding | None:
-    """Right once multiplied by -1."""
-    A = evidence.analytic
-    left = evidence.residual(None if A is None else -A)
-    return None if left is None else Finding(Cause.SIGN, "multiplied by -1 it fits", left)
-
-
-ATTEMPTS: tuple[Attempt, ...] = (missing, sign)
+ATTEMPTS: tuple[Attempt, ...] = (
+    scalings.missing,
+    scalings.sign,
+    arrangements.unsummed,
+    arrangements.transposed,
+    arrangements.reshaped,
+    scalings.batch_factor,
+    scalings.constant,
+    arrangements.some_examples,
+    arrangements.other_block,
+    terms.diagonal_only,
+    scalings.forgotten_cotangent,
+    arrangements.output_axes,
+    arrangements.wrong_axis,
+    arrangements.exchanged_factors,
+    arrangements.other_normalization,
+    terms.stale,
+    arrangements.flipped,
+    arrangements.permuted,
+    terms.scaled_identity,
+    terms.product_rule,
+    scalings.rows_and_columns,
+    scalings.entry_factor,
+    terms.added_term,
+    terms.constant_rows,
+    scalings.part_factor,
+    terms.low_rank,
+    terms.partly_missing,
+    arrangements.some_examples_of_a_sum,
+    terms.precision,
+)
+"""What is tried, in this order; the first correction that fits names the cause."""
 
 
 def diagnose(evidence: Evidence) -> Finding:
     """Return the first finding of the table, or ``UNKNOWN``."""
-    for attempt in ATTEMPTS:
-        found = attempt(evidence)
-        if found is not None:
-            return found
+    with np.errstate(all="ignore"):
+        for attempt in ATTEMPTS:
+            found = attempt(evidence)
+            if found is not None:
+                return found
     return Finding(Cause.UNKNOWN, "no correction that was tried makes it fit")

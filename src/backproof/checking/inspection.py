@@ -1,6 +1,6 @@
 """A problem looked through: is the function sound, is each derivative right, and if not, why."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
@@ -151,7 +151,7 @@ class _Inspection:
         comparison = self._compare(route, index, analytic, raw)
         finding = None
         if not comparison.ok:
-            finding = self._why(index, raw, comparison)
+            finding = self._why(route, index, raw, comparison)
         return self._as_block(route, index, analytic, comparison, finding)
 
     def _compare(self, route: Route, index: int, analytic: Any, raw: Raw) -> Comparison:
@@ -182,7 +182,20 @@ class _Inspection:
         error = np.where(np.isfinite(apart), np.maximum(error, apart), error)
         return Measured(value, error, first.kink | second.kink, first.low, first.high)
 
-    def _noise(self, route: Route, index: int, analytic: Any) -> Any:
+    def _elsewhere(self, points: Any, index: int) -> Any:
+        """Return the oracle's block at other points, None where the function refuses them."""
+        try:
+            return Oracle(replace(self.problem, points=tuple(points), exact=None), self.precision).blocks()[index].value
+        except Exception:
+            # The points are guesses, of other shapes or outside the function's domain.
+            return None
+
+    def _changed(self) -> Any:
+        if not self.value.changed:
+            return None
+        return [self.value.changed.get(i, point) for i, point in enumerate(self.problem.points)]
+
+    def _noise(self, route: Route, index: int, analytic: Any, spacings: tuple[float, ...] = ()) -> Any:
         problem = self.problem
         generator = np.random.default_rng(self.seed + 1)
         direction = [scales_of(p) * generator.choice([-1.0, 1.0], size=p.shape) for p in problem.points]
@@ -193,9 +206,10 @@ class _Inspection:
             return np.zeros_like(analytic) if raw is None else raw.numbers.reshape(analytic.shape)
 
         spacing = problem.native_epsilon
-        spacings = SPACINGS[:1] if spacing <= 2.0**-52 else SPACINGS
+        usual = SPACINGS[:1] if spacing <= 2.0**-52 else SPACINGS
         if self.precision == NATIVE:
-            spacings = (4 * spacing, 16 * spacing)
+            usual = (4 * spacing, 16 * spacing)
+        spacings = spacings or usual
         return rounding_noise(dense, analytic, spacings)
 
     def _misshapen(self, route: Route, index: int, raw: Raw, shape: tuple[int, ...]) -> Block:
@@ -208,12 +222,12 @@ class _Inspection:
         floor = floor_of(measured, 2.0**-52, self.problem.native_epsilon)
         everything = np.ones(measured.value.shape, bool)
         comparison = Comparison(everything, ~everything, floor + 8 * measured.error, everything * np.inf)
-        finding = self._why(index, raw, comparison)
+        finding = self._why(route, index, raw, comparison)
         if finding.cause == Cause.UNKNOWN:
             finding = Finding(Cause.WRONG_SHAPE, f"shape {came} came, expected {expected}")
         return self._as_block(route, index, np.full(measured.value.shape, np.nan), comparison, finding)
 
-    def _why(self, index: int, raw: Raw, comparison: Comparison) -> Finding:
+    def _why(self, route: Route, index: int, raw: Raw, comparison: Comparison) -> Finding:
         measured, problem = self.measured[index], self.problem
         if not comparison.wrong.any():
             return Finding(Cause.KINKS_ONLY, "right elsewhere, but on a kink outside the one-sided slopes")
@@ -231,6 +245,10 @@ class _Inspection:
             self._batches(),
             measured.kink,
             others=tuple((n, m.value) for n, m in zip(problem.names, self.measured, strict=True)),
+            elsewhere=lambda points: self._elsewhere(points, index),
+            points=tuple(zip(problem.names, problem.points, strict=True)),
+            changed=self._changed(),
+            roughness=lambda spacing: self._noise(route, index, raw.numbers.reshape(measured.value.shape), (spacing,)),
         )
         return diagnose(evidence)
 
