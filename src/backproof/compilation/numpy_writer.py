@@ -152,6 +152,8 @@ class Writer:
         name = self.name(source)
         if s.operation == "index":
             return f"{name}[{', '.join(_key(entry) for entry in s.attributes['key'])}]"
+        if self.section(s.target) == "inputs" and any(isinstance(length, Size) for length in s.shape):
+            self.line("inputs", "n", f"len({self.trace.inputs['x'].name})")
         if s.operation == "broadcast":
             return f"broadcast_to({name}, {text(s.shape)})"
         return f"{name}.reshape({text(s.shape)})"

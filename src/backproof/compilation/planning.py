@@ -77,7 +77,8 @@ def _deaths(trace: Trace, roots: Mapping[Value, Value]) -> dict[Value, int]:
     for number, s in enumerate(trace.statements):
         for value in (s.target, *s.values()):
             deaths[roots.get(value, value)] = number
-    deaths[trace.outputs["loss"]] = len(trace.statements)
+    loss = trace.outputs["loss"]
+    deaths[roots.get(loss, loss)] = len(trace.statements)
     return deaths
 
 

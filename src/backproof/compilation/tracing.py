@@ -22,7 +22,7 @@ from .program import Trace, Value
 from .sizes import Guard, Size, UntraceableError
 from .symbols import Recorder, Symbol
 
-__all__ = ["Targets", "trace"]
+__all__ = ["Spoken", "Targets", "parameter_name", "trace"]
 
 PARAMETER_NAMES = {"weight": "W", "bias": "b"}
 
@@ -62,7 +62,7 @@ def trace(
     if weighted:
         inputs["weights"] = Value("weights", (n,), np.dtype(dtype), "input")
     parameters = {
-        name: Value(_parameter_name(name), own, np.dtype(dtype), "parameter") for name, own in net.layout.shapes.items()
+        name: Value(parameter_name(name), own, np.dtype(dtype), "parameter") for name, own in net.layout.shapes.items()
     }
     theta = {name: Symbol(recorder, value) for name, value in parameters.items()}
     outputs = _run(recorder, net, loss, theta, *(Symbol(recorder, value) for value in inputs.values()))
@@ -72,7 +72,7 @@ def trace(
 def _run(
     recorder: Recorder, net: Network, loss: Loss, theta: Mapping[str, Symbol], x: Symbol, y: Symbol, *weights: Symbol
 ) -> dict[str, Value]:
-    spoken = _Spoken(recorder)
+    spoken = Spoken(recorder)
     chain = spoken.wrapped(net.chain, ())
     steps = chain.linearized(theta, x)
     last = len(net.layers)
@@ -83,7 +83,7 @@ def _run(
     blocks: dict[str, Any] = {}
 
     def visit(name: str, B: Operator, delta: Any) -> None:
-        symbol = _parameter_name(name)
+        symbol = parameter_name(name)
         with spoken.saying(spoken.layer, f"d loss / d {symbol} = {spoken.delta} B[{symbol}]", f"g{symbol}_"):
             part = B._pull_sum_into(delta, None)
             blocks[name] = blocks[name] + part if name in blocks else part
@@ -96,7 +96,7 @@ def _run(
     return {"loss": value.value, **{name: blocks[name].value for name in theta}}
 
 
-def _parameter_name(name: str) -> str:
+def parameter_name(name: str) -> str:
     """Return ``W1`` for ``0.weight``, ``b3_1`` for ``2.0.bias``."""
     *places, own = name.split(".")
     return PARAMETER_NAMES.get(own, own) + _number(tuple(int(place) for place in places))
@@ -106,7 +106,7 @@ def _number(place: tuple[int, ...]) -> str:
     return "_".join(str(index + 1) for index in place)
 
 
-class _Spoken:
+class Spoken:
     """What the statements under way belong to."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -145,16 +145,17 @@ class _Spoken:
 
 
 def _place(error: Exception) -> str:
-    """Return the file and line outside of the tracer where an error comes from."""
+    """Return the file and line where an error comes from: the last outside of the tracer and of other packages."""
     here = str(Path(__file__).parent)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(here)]
-    return f" (in {Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    own = [f for f in frames if "-packages" not in f.filename and Path(f.filename).exists()]
+    return f" (in {Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
 
 
 class _Named(Layer):
     """A layer whose statements are written down under its name."""
 
-    def __init__(self, inner: Layer, original: Layer, place: tuple[int, ...], spoken: _Spoken) -> None:
+    def __init__(self, inner: Layer, original: Layer, place: tuple[int, ...], spoken: Spoken) -> None:
         # The layers are frozen dataclasses; this wrapper is not one of them.
         for key, value in (("inner", inner), ("original", original), ("place", place), ("spoken", spoken)):
             object.__setattr__(self, key, value)
@@ -162,7 +163,7 @@ class _Named(Layer):
     inner: Layer
     original: Layer
     place: tuple[int, ...]
-    spoken: _Spoken
+    spoken: Spoken
 
     @property
     def label(self) -> str:
