@@ -38,7 +38,7 @@ def test_a_proved_model_is_reported_in_words(
     assert "Proved: Coq accepts proof of model.v" in out
     assert "for all weights" in out
     assert "wherever no input of layer 1, ReLU(), is 0" in out
-    assert "On the data: evaluated in floating point, the conditions hold for all 40 examples." in out
+    assert "On the data: proved in ball arithmetic, the conditions hold for all 40 examples." in out
     assert Path("proof of model.v").read_text().startswith("(* Backpropagation")
 
 

@@ -72,10 +72,13 @@ def _ball(value: Any) -> Ball:
 
 def raw(value: Any) -> Any:
     """Return a number as python-flint's ball: exactly, if it is a float or an integer."""
-    if type(value) is Ball:
+    kind = type(value)
+    if kind is Ball:
         return value.arb
-    if isinstance(value, flint.arb):
+    if kind is flint.arb:
         return value
+    if kind is float or kind is int:
+        return flint.arb(value)
     if isinstance(value, Rational) and not isinstance(value, int):
         return flint.arb(value.numerator) / flint.arb(value.denominator)
     # NumPy's numbers become Python's, which python-flint takes as they are.

@@ -8,12 +8,14 @@ import flint
 import numpy as np
 
 from ..arrays import Array, to_numpy
+from ..errors import DtypeError
 from ..layers import Branches, Layer, Linearization, Repeated, Steps
 from ..losses import Loss
 from ..network import Network
 from ..operators import Operator
 from ..parameters import Parameters
 from .arithmetic import Balls, Condition, balls
+from .ball import raw
 
 __all__ = ["Evaluation", "Kinks", "evaluate", "kinks_of"]
 
@@ -26,12 +28,15 @@ class Kinks:
     Attributes:
         examined: entries of inputs of layers that have kinks.
         on: entries that are certainly on a kink, by layer.
-        undecided: entries whose ball holds a kink and other points too, by layer.
+        undecided: entries whose ball holds a kink and other points too, by layer; and entries of a layer's output whose
+            ball is unbounded, as where it may divide by 0.
+        unknown: layers that do not say where their kinks are.
     """
 
     examined: int
     on: dict[str, int]
     undecided: dict[str, int]
+    unknown: tuple[str, ...] = ()
 
 
 @final
@@ -58,11 +63,12 @@ def evaluate(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, bi
     """Run the recursion on balls around the given floats.
 
     Raises:
+        DtypeError: a layer cannot be evaluated on numbers other than floats; the message names it.
         UndecidedError: a layer of your own asks for a comparison that has no answer at so many bits.
     """
     with flint.ctx.workprec(bits):
         on_balls, x = theta.with_vector(balls(to_numpy(theta.vector))), balls(to_numpy(x))
-        steps = net.linearize(on_balls, x)
+        steps = _linearized(net, on_balls, x)
         value, delta = loss.value_and_gradient(steps.output, _targets(y, x.shape[0]))
         sink: dict[str, Any] = {}
 
@@ -85,7 +91,28 @@ def kinks_of(net: Network, theta: Parameters, x: Array, bits: int) -> Kinks:
     """Return how often an input of a layer is on a kink, found on balls around the given floats."""
     with flint.ctx.workprec(bits):
         on_balls, x = theta.with_vector(balls(to_numpy(theta.vector))), balls(to_numpy(x))
-        return _kinks(net, net.linearize(on_balls, x), x)
+        return _kinks(net, _linearized(net, on_balls, x), x)
+
+
+def _linearized(net: Network, theta: Parameters, x: Balls) -> Steps:
+    """Return the linearizations; an error says which layer is not made for numbers other than floats."""
+    try:
+        return net.linearize(theta, x)
+    except (TypeError, AttributeError) as error:
+        raise DtypeError(
+            f"{_culprit(net, theta, x)} cannot be evaluated on balls: {error}; expected formulas of array functions "
+            "such as exp, sqrt, sum and where, on the array's own library."
+        ) from error
+
+
+def _culprit(net: Network, theta: Parameters, x: Balls) -> str:
+    for index, layer in enumerate(net):
+        own = {name.removeprefix(f"{index}."): theta[name] for name in theta if name.startswith(f"{index}.")}
+        try:
+            x = layer.linearized(own, x).output
+        except (TypeError, AttributeError):
+            return f"layer {index}, {layer.label}"
+    return "the network"
 
 
 def _targets(y: Array, batch: int) -> Any:
@@ -100,24 +127,38 @@ def _as_balls(value: Any) -> Any:
 
 
 def _kinks(net: Network, steps: Steps, x: Balls) -> Kinks:
-    examined = 0
+    examined, unknown = 0, []
     on: dict[str, int] = {}
     undecided: dict[str, int] = {}
-    for place, layer, entries in leaves(net.chain, steps, x):
-        found = layer.kinks(entries)
+    for place, layer, entries, output in leaves(net.chain, steps, x):
+        label, found = f"layer {place}, {layer.label}", layer.kinks(entries)
+        unbounded = int(np.count_nonzero(~_bounded(np.asarray(output))))
         if found is None:
+            if type(layer).kinks is Layer.kinks and not type(layer).__module__.startswith("backproof.layers."):
+                unknown.append(label)
+            _count(undecided, label, unbounded)
             continue
-        sure, unknown = (found.yes, found.unknown) if isinstance(found, Condition) else (found, np.False_)
         examined += entries.size
-        for counts, where in ((on, sure), (undecided, unknown)):
-            if count := int(np.count_nonzero(where)):
-                label = f"layer {place}, {layer.label}"
-                counts[label] = counts.get(label, 0) + count
-    return Kinks(examined, on, undecided)
+        sure, unsure = (found.yes, found.unknown) if isinstance(found, Condition) else (found, np.False_)
+        _count(on, label, int(np.count_nonzero(sure)))
+        _count(undecided, label, int(np.count_nonzero(unsure)) or unbounded)
+    return Kinks(examined, on, undecided, tuple(dict.fromkeys(unknown)))
 
 
-def leaves(layer: Layer, step: Linearization, x: Array, place: str = "") -> Iterator[tuple[str, Layer, Array]]:
-    """Yield (place, layer, its input) for every layer that is not made of layers."""
+_each_bounded = np.frompyfunc(lambda entry: bool(raw(entry).is_finite()), 1, 1)
+
+
+def _bounded(array: Any) -> Any:
+    return np.asarray(_each_bounded(array), dtype=bool)
+
+
+def _count(counts: dict[str, int], label: str, count: int) -> None:
+    if count:
+        counts[label] = counts.get(label, 0) + count
+
+
+def leaves(layer: Layer, step: Linearization, x: Array, place: str = "") -> Iterator[tuple[str, Layer, Array, Array]]:
+    """Yield (place, layer, its input, its output) for every layer that is not made of layers."""
     parts: Any = getattr(layer, "parts", ())
     if isinstance(step, Steps | Repeated):
         for index, inner in enumerate(step.steps):
@@ -128,4 +169,4 @@ def leaves(layer: Layer, step: Linearization, x: Array, place: str = "") -> Iter
         for index, (part, inner) in enumerate(zip(parts, step.steps, strict=True)):
             yield from leaves(part, inner, x, f"{place}{index}.")
     else:
-        yield place.rstrip("."), layer, x
+        yield place.rstrip("."), layer, x, step.output
