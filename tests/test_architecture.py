@@ -24,7 +24,8 @@ FLOORS: tuple[set[str], ...] = (
     {"network"},
     {"backpropagation", "model", "quantities", "summaries"},
     {"balls", "compilation"},
-    {"checking", "data", "derivation", "proving", "training"},
+    {"bridges", "checking", "data", "derivation", "proving", "training"},
+    {"exercises"},
     {"cli"},
     {"__init__", "__main__"},
 )

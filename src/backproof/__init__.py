@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from . import quantities as quantities
     from . import training as training
     from .backpropagation import *  # noqa: F403
+    from .bridges import BackproofFunction as BackproofFunction
+    from .bridges import BackproofModule as BackproofModule
+    from .bridges import from_torch as from_torch
+    from .bridges import to_torch as to_torch
     from .chain import *  # noqa: F403
     from .checking import *  # noqa: F403
+    from .exercises import *  # noqa: F403
+    from .compilation import Program as Program
+    from .compilation import compile as compile
     from .layers import *  # noqa: F403
     from .losses import *  # noqa: F403
     from .model import *  # noqa: F403
@@ -32,7 +39,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = ("checking", "data", "errors", "layers", "losses", "operators", "quantities", "training")
-_ESTIMATORS = ("BackproofClassifier", "BackproofRegressor")
+_LATE = {
+    "BackproofClassifier": "training",
+    "BackproofFunction": "bridges",
+    "BackproofModule": "bridges",
+    "BackproofRegressor": "training",
+    "Program": "compilation",
+    "compile": "compilation",
+    "from_torch": "bridges",
+    "to_torch": "bridges",
+}
+"""Names whose homes need other packages, so that they are looked into for these names alone."""
 _HOMES = (
     "layers",
     "losses",
@@ -44,6 +61,7 @@ _HOMES = (
     "summaries",
     "quantities",
     "checking",
+    "exercises",
 )
 
 
@@ -52,8 +70,8 @@ if not TYPE_CHECKING:  # else a checker would take any name for one of ours
     def __getattr__(name: str) -> Any:
         if name in _MODULES:
             return importlib.import_module(f".{name}", __name__)
-        if name in _ESTIMATORS:
-            return getattr(importlib.import_module(".training", __name__), name)
+        if name in _LATE:
+            return getattr(importlib.import_module(f".{_LATE[name]}", __name__), name)
         for home in () if name.startswith("_") else _HOMES:
             module = importlib.import_module(f".{home}", __name__)
             if name in _public(module):
@@ -68,4 +86,4 @@ if not TYPE_CHECKING:  # else a checker would take any name for one of ours
 
     def __dir__() -> list[str]:
         homes = [importlib.import_module(f".{home}", __name__) for home in _HOMES]
-        return sorted({"__version__", *_MODULES, *_ESTIMATORS}.union(*map(_public, homes)))
+        return sorted({"__version__", *_MODULES, *_LATE}.union(*map(_public, homes)))

@@ -1,0 +1,156 @@
+"""A training loop in PyTorch takes our recursion for a module, and goes the way it would have gone."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import backproof as bp
+from oracles import agree
+
+
+def _module(dropout: float = 0.0) -> Any:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(5, 8), nn.Tanh(), nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.GELU()), nn.Dropout(dropout),
+        nn.Linear(8, 3),
+    ).double()  # fmt: skip
+
+
+def _data() -> tuple[Any, Any]:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(40, 5, dtype=torch.float64, generator=generator)
+    return x, torch.randint(0, 3, (40,), generator=generator)
+
+
+def _train(module: Any, steps: int = 25) -> list[float]:
+    """An ordinary loop: mini-batches, Adam, a schedule, gradient clipping."""
+    x, y = _data()
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.02)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 10, 0.5)
+    losses = []
+    for step in range(steps):
+        rows = torch.arange(step * 7, step * 7 + 16) % 40
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(module(x[rows]), y[rows])
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_a_training_loop_goes_as_with_autograd() -> None:
+    plain, ours = _module(), bp.BackproofModule(_module())
+    expected, losses = _train(plain), _train(ours)
+    agree(losses, expected, 1e-10, "losses")
+    assert losses[-1] < losses[0]
+    assert list(ours.state_dict()) == list(plain.state_dict())
+    for name, tensor in plain.state_dict().items():
+        agree(ours.state_dict()[name], tensor, 1e-9, name)
+
+
+def test_the_module_that_came_is_trained_with() -> None:
+    plain = _module()
+    before = plain[0].weight.detach().clone()
+    _train(bp.BackproofModule(plain), 2)
+    assert not torch.equal(plain[0].weight, before)
+
+
+def test_a_network_is_a_module() -> None:
+    net = bp.Network([bp.Linear(5, 4), bp.Residual([bp.Linear(4, 4), bp.Sine()]), bp.Linear(4, 3)])
+    theta = net.initialize(0, like=torch.zeros(1, dtype=torch.float64))
+    module = bp.BackproofModule(net, theta)
+    x, y = _data()
+    loss = nn.functional.cross_entropy(module(x), y)
+    loss.backward()
+    value, gradient = bp.value_and_gradient(net, theta, x, y, bp.CrossEntropy())
+    agree(loss.item(), value, 1e-12, "loss")
+    for (name, parameter), place in zip(module.named_parameters(), gradient, strict=True):
+        assert name == place
+        agree(parameter.grad, gradient[place], 1e-12, name)
+
+
+def test_gradcheck_accepts_the_function() -> None:
+    net, theta = bp.from_torch(_module())
+    x = _data()[0][:3].requires_grad_()
+    parameters = [theta[name].clone().requires_grad_() for name in theta]
+    assert torch.autograd.gradcheck(lambda x, *p: bp.BackproofFunction.apply(net, x, *p), (x, *parameters))
+
+
+def test_gradcheck_finds_a_planted_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bp.Tanh, "derivative", lambda self, x, y: 1 - y)
+    net = bp.Network([bp.Tanh()])
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        torch.autograd.gradcheck(
+            lambda x: bp.BackproofFunction.apply(net, x), (torch.randn(2, 3, dtype=torch.float64, requires_grad=True),)
+        )
+
+
+def test_it_stands_between_other_modules() -> None:
+    middle = _module()
+    front, back = nn.Linear(5, 5).double(), nn.Linear(3, 1).double()
+    x = _data()[0]
+
+    def gradients(module: Any) -> list[Any]:
+        loss = back(module(torch.sin(front(x)))).square().mean()
+        return list(torch.autograd.grad(loss, [*front.parameters(), *middle.parameters(), *back.parameters()]))
+
+    expected = gradients(middle)
+    for mine, theirs in zip(gradients(bp.BackproofModule(middle)), expected, strict=True):
+        agree(mine, theirs, 1e-12, "gradient")
+
+
+def test_frozen_parameters_get_no_gradient() -> None:
+    module = bp.BackproofModule(_module())
+    frozen = next(module.parameters()).requires_grad_(False)
+    module(_data()[0]).sum().backward()
+    assert frozen.grad is None
+    assert all(p.grad is not None for p in list(module.parameters())[1:])
+
+
+def test_gradients_of_two_batches_add_up() -> None:
+    module, (x, _) = bp.BackproofModule(_module()), _data()
+    (module(x[:20]).square().sum() + module(x[20:]).square().sum()).backward()
+    apart = [p.grad.clone() for p in module.parameters()]
+    module.zero_grad()
+    module(x).square().sum().backward()
+    for mine, whole in zip(apart, module.parameters(), strict=True):
+        agree(mine, whole.grad, 1e-12, "gradient")
+
+
+def test_a_parameter_written_before_the_backward_pass_is_noticed() -> None:
+    module = bp.BackproofModule(_module())
+    loss = module(_data()[0]).sum()
+    with torch.no_grad():
+        next(module.parameters()).mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_a_second_derivative_is_refused() -> None:
+    module, x = bp.BackproofModule(_module()), _data()[0].requires_grad_()
+    y = module(x).sum()
+    with pytest.raises(bp.errors.OptionError, match="a second derivative is asked for"):
+        torch.autograd.grad(y, x, create_graph=True)
+
+
+def test_dropout_draws_in_training_and_not_in_evaluation() -> None:
+    module, x = bp.BackproofModule(_module(dropout=0.5)), _data()[0]
+    assert not torch.equal(module(x), module(x))
+    module.eval()
+    assert torch.equal(module(x), module(x))
+
+
+def test_a_network_that_changes_nothing_returns_its_input() -> None:
+    module, x = bp.BackproofModule(nn.Identity()), torch.ones(2, 3, requires_grad=True)
+    module(x).sum().backward()
+    assert torch.equal(x.grad, torch.ones(2, 3))  # type: ignore[arg-type]
+
+
+def test_a_wrong_number_of_parameters_is_refused() -> None:
+    net = bp.Network([bp.Linear(2, 2)])
+    with pytest.raises(bp.errors.OptionError, match=r"1 parameters came, expected 2 in the order 0\.weight, 0\.bias"):
+        bp.BackproofFunction.apply(net, torch.ones(1, 2), torch.ones(2, 2))
