@@ -1,0 +1,87 @@
+"""Grading: an answer against the library's, then against known mistakes, then against the checker's corrections."""
+
+from typing import Any
+
+import numpy as np
+
+from ..checking.causes import Cause, Evidence
+from ..checking.diagnosis import diagnose
+from .model import Grade, Task
+
+HINTS: dict[str, str] = {
+    Cause.TRANSPOSED: "Rows are outputs and columns are inputs; your answer has them exchanged.",
+    Cause.SIGN: "Every entry is right but for its sign.",
+    Cause.FACTOR: "Every entry is off by the same factor.",
+    Cause.MISSING_FACTOR: "Rows or columns are off by a factor of their own: look for a derivative that is not yet "
+    "multiplied in.",
+    Cause.MISSING_SUM: "Every example contributes; the contributions are added.",
+    Cause.MISSING_MEAN: "The loss is a mean over the examples, so the sum is divided by their number.",
+    Cause.MISSING_TERM: "A term of the sum is missing, or one is too many.",
+    Cause.DIAGONAL_ONLY: "The diagonal is right, but the entries beside it are not zero.",
+    Cause.WRONG_AXIS: "The derivative runs along another axis than the function.",
+    Cause.PERMUTED: "The right numbers in another order.",
+    Cause.MISSING: "The output does depend on this argument, so not all entries are zero.",
+    Cause.STALE_INPUT: "The formula is right, but taken at another point.",
+    Cause.KINKS_ONLY: "Right everywhere but at the kink.",
+    Cause.PRECISION: "Give one or two digits more.",
+    Cause.NOT_FINITE: "NaN and infinity are no derivatives.",
+}
+"""What to think of, by the cause that the checker names."""
+
+
+def grade(task: Task, value: Any) -> Grade:
+    """Return the verdict on an answer."""
+    expected = np.asarray(task.answer, dtype=np.float64)
+    if not np.isfinite(value).all():
+        return Grade(False, str(Cause.NOT_FINITE), HINTS[Cause.NOT_FINITE])
+    shaped = _shaped(value, expected.shape)
+    if shaped is not None and task.fits(shaped, expected):
+        return Grade(True)
+    for mistake in task.mistakes:
+        wrong = np.asarray(mistake.answer, dtype=np.float64)
+        # A mistake may have another shape than the answer; then it has to come in that shape.
+        came = _shaped(value, wrong.shape)
+        if came is not None and task.fits(came, wrong):
+            return Grade(False, str(mistake.cause), mistake.hint, _place(shaped, expected))
+    return _misshapen(task, value, expected) if shaped is None else _diagnosed(task, shaped, expected)
+
+
+def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
+    """Return the value in a shape, with or without axes of length one; None if it has another size or order."""
+    kept = [length for length in shape if length != 1]
+    return value.reshape(shape) if [length for length in value.shape if length != 1] == kept else None
+
+
+def _place(value: Any, expected: Any) -> str:
+    """Return where an answer is furthest off, counted from 1 as in mathematics."""
+    if value is None or expected.size < 2:
+        return ""
+    at = np.unravel_index(np.abs(value - expected).argmax(), expected.shape)
+    return f"furthest off in entry ({', '.join(str(int(i) + 1) for i in at)})"
+
+
+def _misshapen(task: Task, value: Any, expected: Any) -> Grade:
+    if value.ndim == 2 and _shaped(value.T, expected.shape) is not None:
+        turned = _shaped(value.T, expected.shape)
+        if task.fits(turned, expected):
+            return Grade(False, str(Cause.TRANSPOSED), HINTS[Cause.TRANSPOSED])
+    wanted, came = (" x ".join(map(str, shape)) or "a number" for shape in (expected.shape, value.shape))
+    return Grade(False, str(Cause.WRONG_SHAPE), f"Your answer is {came}, expected {wanted}: output by input size.")
+
+
+def _diagnosed(task: Task, value: Any, expected: Any) -> Grade:
+    """Ask the checker which correction makes the answer fit."""
+    numeric = np.atleast_2d(expected)
+    m, n = numeric.shape
+    scale = float(np.abs(expected).max(initial=0.0)) or 1.0
+    finding = diagnose(
+        Evidence(
+            name="the argument", raw=value.reshape(m, n), numeric=numeric,
+            tolerance=np.full((m, n), task.tolerance * scale / 4), out_shape=(m,), in_shape=(n,),
+            x=np.ones(n), y=np.ones(m), batches=(), ignore=np.zeros((m, n), bool),
+        )
+    )  # fmt: skip
+    hint = HINTS.get(
+        finding.cause, "The shape is right; go through the formula term by term, with the solution's help."
+    )
+    return Grade(False, str(finding.cause), hint, _place(value, expected))
