@@ -15,7 +15,8 @@ from .console import one_line
 
 FINE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
-_ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, evaluate, summarize, measure, prove.
+_ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, evaluate, summarize,
+measure, prove, certify.
 
 \b
   backproof train digits -o digits.backproof
@@ -25,6 +26,7 @@ _ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, e
   backproof summary digits.backproof
   backproof spectrum digits.backproof digits -o spectrum.npz
   backproof prove digits.backproof -o digits.v
+  backproof certify digits.backproof digits
 
 DATA is a built-in word (digits, iris, wine, breast_cancer, diabetes), a CSV, Parquet, NPZ or NPY file, a folder of
 IDX files as of MNIST, or - for CSV on standard input. Data go to standard output, everything else to standard error.
@@ -52,7 +54,7 @@ def _root(
 
 def application() -> typer.Typer:
     """Return the application with all its commands."""
-    from . import evaluation, measuring, prediction, proving, summarizing, training
+    from . import certifying, evaluation, measuring, prediction, proving, summarizing, training
 
     app = typer.Typer(name="backproof", help=_ABOUT, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     app.callback(help=_ABOUT)(_root)
@@ -61,6 +63,7 @@ def application() -> typer.Typer:
     app.command("evaluate")(evaluation.evaluate)
     app.command("summary")(summarizing.summarize)
     app.command("prove")(proving.prove)
+    app.command("certify")(certifying.certify)
     for measure in (measuring.jacobian, measuring.spectrum, measuring.ntk, measuring.ggn):
         app.command(measure.__name__)(measure)
     return app
