@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import checking as checking
     from . import data as data
+    from . import derivation as derivation
     from . import errors as errors
     from . import layers as layers
     from . import losses as losses
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from .bridges import to_torch as to_torch
     from .chain import *  # noqa: F403
     from .checking import *  # noqa: F403
-    from .exercises import *  # noqa: F403
     from .compilation import Program as Program
     from .compilation import compile as compile
+    from .derivation import Derivation as Derivation
+    from .derivation import explain as explain
+    from .exercises import *  # noqa: F403
     from .layers import *  # noqa: F403
     from .losses import *  # noqa: F403
     from .model import *  # noqa: F403
@@ -38,14 +41,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("checking", "data", "errors", "layers", "losses", "operators", "quantities", "training")
+_MODULES = ("checking", "data", "derivation", "errors", "layers", "losses", "operators", "quantities", "training")
 _LATE = {
     "BackproofClassifier": "training",
     "BackproofFunction": "bridges",
     "BackproofModule": "bridges",
     "BackproofRegressor": "training",
+    "Derivation": "derivation",
     "Program": "compilation",
     "compile": "compilation",
+    "explain": "derivation",
     "from_torch": "bridges",
     "to_torch": "bridges",
 }

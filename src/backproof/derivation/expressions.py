@@ -48,7 +48,7 @@ class Symbol(Expression):
         name: a letter or Greek name, as in ``"x"``, ``"W"``, ``"delta"``, ``"theta"``; ``"loss"`` is the loss.
         subscript, superscript: written low and high, as in ``"3.1"`` and ``"(2)"``; empty for none.
         kind: what it stands for; vectors and matrices are set bold where that is the habit.
-        accent: ``"tilde"`` for augmented quantities, else empty.
+        accent: ``"tilde"`` for augmented quantities, ``"bar"`` for means, else empty.
     """
 
     name: str
@@ -160,7 +160,7 @@ class Apply(Expression):
 
 
 FUNCTIONS: tuple[str, ...] = (
-    "exp", "expm1", "log", "sqrt", "abs", "tanh", "sin", "cos", "sigmoid", "softplus", "Phi", "phi", "max", "clip",
+    "exp", "expm1", "log", "sqrt", "abs", "sign", "tanh", "sin", "cos", "sigmoid", "softplus", "Phi", "phi",
 )  # fmt: skip
 """Functions ``Apply`` knows; ``Phi`` and ``phi`` are the normal distribution function and density."""
 

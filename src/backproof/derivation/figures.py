@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from ..operators import Dense, Operator
+from ..operators import Dense, Operator, Product, Selection
 
 __all__ = ["Figure", "figure"]
 
@@ -33,8 +33,11 @@ class Figure:
 
     @property
     def structure(self) -> str:
-        """Its structure in a word, as in ``"diagonal"`` or ``"kronecker"``."""
-        return self.operator.structure
+        """Its structure in a word, as in ``"diagonal"`` or ``"kronecker"``; another order of columns keeps it."""
+        operator = self.operator
+        if isinstance(operator, Product) and len(operator.factors) == 2 and isinstance(operator.factors[1], Selection):
+            operator = operator.factors[0]
+        return operator.structure
 
     @property
     def size(self) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
+import numpy as np
+
 from .expressions import Equation, Expression, Symbol
 from .figures import Figure
 
@@ -65,7 +67,9 @@ class Line:
         if self.expression is None:
             return []
         sides = self.expression.sides if isinstance(self.expression, Equation) else (self.expression,)
-        return [evaluate(side, self.values) for side in sides]
+        # Of cases all branches are evaluated, also where an exponential overflows that is not chosen.
+        with np.errstate(all="ignore"):
+            return [evaluate(side, self.values) for side in sides]
 
 
 @final

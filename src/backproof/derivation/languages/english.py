@@ -1,0 +1,207 @@
+"""The English words: every title, reason and source by its key. A translation is another module like this one."""
+
+REASONS: dict[str, str] = {
+    # titles
+    "title": "Backpropagation in this network of {layers} functions",
+    "title_composition": "The composition",
+    "title_layers": "The differential of every layer",
+    "title_layer": "Layer {label}: {name}",
+    "title_gradient": "The gradient as a product of Jacobians",
+    "title_delta": "The recursion for delta, in numbers",
+    "title_loss": "The loss: {name}",
+    "title_batch": "The batch form, {examples} examples at once",
+    "title_induction": "The induction proof for depth {depth}",
+    "title_cost": "What the order of multiplication costs",
+    "title_papers": "Where the two papers stand",
+    # composition
+    "composition_intro": "A network is a composition of functions. Vectors are columns, and an example with several "
+    "axes is read as one vector in row-major order. A Jacobian has a row for every output, a column for every input.",
+    "convention_ours": "Notation: layer l takes x with index l-1 to x with index l; A is its Jacobian in its input and "
+    "B in its parameters; delta is the Jacobian of the loss, a row.",
+    "convention_D": "Notation after [D]: an affine map is W^T a + b, so W here is the transpose of the stored array; z "
+    "is what an affine map gives, a anything else, J a Jacobian. The number in square brackets counts every function.",
+    "convention_O": "Notation in the manner of [O]: an affine map is one augmented matrix applied to (x; 1); h is a "
+    "potential, a an activation, J a Jacobian. The letters are ours.",
+    "convention_vec_row": "vec stacks the rows of a matrix, as the code does: {rule}.",
+    "convention_vec_column": "vec stacks the columns of a matrix, as the literature does: {rule}.",
+    "function": "{name}, {input} to {output}",
+    "function_with": "{name}, {input} to {output}, {parameters:,} parameters",
+    "composed": "the network is all of them, one after the other",
+    "fold_functions": "layers {first} to {last}: layers {start} to {end} again, {times} more times",
+    # steps of differentials
+    "take_differentials": "take differentials on both sides",
+    "product_rule": "the product rule, d(XY) = dX Y + X dY",
+    "product_rule_entries": "the product rule, entry by entry",
+    "sum_rule": "d of a sum is the sum of the d",
+    "quotient_rule": "the quotient rule",
+    "inserted": "insert what was found above",
+    "collected": "insert and collect what multiplies dx",
+    "entry_by_entry": "d f(x) = f'(x) dx, for every entry by itself",
+    "hadamard_is_diagonal": "entry by entry is by a diagonal matrix",
+    "vec_row": "a column is its own vec; the rule for vec of a product, rows stacked",
+    "vec_column": "a column is its own vec; the rule for vec of a product, columns stacked",
+    "vec_row_transposed": "a column is its own vec; the rule for vec of a product, rows stacked",
+    "vec_column_transposed": "a column is its own vec; the rule for vec of a product, columns stacked",
+    "vec_inserted": "inserted: all are matrices times columns",
+    "identify_A": "identify: what multiplies dx is the Jacobian in x",
+    "identify_B": "identify: the Jacobian in the parameters",
+    "theta_stacked": "the layer's parameters as one column",
+    "B_row": "their Jacobians side by side",
+    "total_differential": "the total differential",
+    "total_differential_no_theta": "the total differential; there are no parameters",
+    # affine
+    "definition_affine": "the affine-linear potential",
+    "definition_augmented": "the affine-linear potential, the bias as a last column that meets a 1",
+    "augmented_parts": "its parts",
+    "bias_column_dropped": "the 0 meets the last column, which drops out",
+    # elementwise
+    "definition_elementwise": "applied to every entry",
+    "kinks": "At a kink there is no derivative; there the value that PyTorch takes is taken.",
+    # normalisation
+    "mean": "the mean",
+    "centred": "without the mean",
+    "deviation": "the root of the variance and eps",
+    "root_mean_square": "the root of the mean square and eps",
+    "normalised": "normalised",
+    "centred_moves": "the mean is linear",
+    "root_moves": "the chain rule for the root",
+    "mean_free": "h sums to 0, so the mean's part drops out",
+    "definition_norm": "gain and shift, where the layer has them",
+    # softmax
+    "exponentials": "the exponentials",
+    "exponentials_shifted": "the exponentials; a common shift changes no share and keeps them finite",
+    "partition": "their sum",
+    "definition_softmax": "shares of the sum",
+    "definition_log_softmax": "the logarithms of the shares",
+    "exponential_moves": "the exponential is its own derivative",
+    "sum_moves": "d of a sum is the sum of the d",
+    "log_moves": "d log s = ds / s",
+    "softmax_itself": "the softmax",
+    # shaping
+    "definition_shape": "the same entries in the same order",
+    "linear_map": "nothing happens to the vector",
+    "definition_dropout": "the mask of this training step: 0, or 1 / (1 - p)",
+    # combinators
+    "definition_chain": "the parts, one after the other",
+    "last_part": "the last part's output",
+    "part_moves": "the part's total differential",
+    "step_moves": "the step's total differential",
+    "part_inserted": "insert the parts' total differentials",
+    "insert_backwards": "Insert the differentials of the {last} parts into one another, from the last to the first.",
+    "definition_shared": "the same function with the same parameters again and again",
+    "shared_sum": "All {times} steps have the same d theta, so what multiplies it is added up.",
+    "definition_residual": "the input, and what the parts add to it",
+    "definition_sum": "the branches added",
+    "definition_product": "the branches multiplied, entry by entry",
+    "definition_concatenate": "the branches' outputs on top of one another",
+    "stacked_moves": "d of a stack is the stack of the d",
+    "places": "The layer acts at each of {places} places of the example by itself, on {size} numbers; the index after "
+    "the comma is the place. Derived at the first:",
+    "places_stacked": "the places, one after the other",
+    "places_together": "All places alike: what happens at one stays at that place, and all share the parameters.",
+    "no_rule": "No symbolic derivation is registered for {name}: A and B are those that the layer gives.",
+    "stated": "as the layer states it",
+    # folding
+    "fold_same": "layers {first} to {last}: the same as layer {like} ({name}), with their own numbers",
+    "fold_block": "layers {first} to {last}: layers {start} to {end} ({names}) again, {times} more times",
+    "fold_one": "layer {label}: the same as layer {like} ({name}), with its own numbers",
+    "fold_steps": "steps 2 to {last}: the same at the state before",
+    "fold_products": "layers {first} to {last}: the same product, cut off at B of their layer",
+    "fold_deltas": "layers {last} down to {first}: the same step with their A and B",
+    "fold_induction": "layers {last} down to {first}: the same step",
+    # loss
+    "loss_guessed": "No loss was given; for these targets {name} was taken.",
+    "no_targets": "No targets were given, so there is no loss and no gradient to derive: give y, and a loss.",
+    "no_loss_rule": "No symbolic derivation is registered for {name}: its delta is the one that it gives.",
+    "loss_cross_entropy": "cross-entropy on logits",
+    "loss_binary": "binary cross-entropy on logits, summed over the outputs",
+    "loss_squared": "half the squared distance",
+    "loss_huber": "quadratic near the target, straight beyond the width",
+    "loss_poisson": "the Poisson loss of a log rate",
+    "difference": "the difference from the target",
+    "loss_collected": "collect what multiplies dz",
+    "identify_delta": "identify: what multiplies the differential of the output is delta",
+    # gradient
+    "gradient_intro": "By the chain rule the Jacobian of a composition is the product of the Jacobians, the last "
+    "function's first. Under every matrix stands its shape.",
+    "gradient_product": "the gradient in the parameters of layer {label}, a row",
+    "gradient_input": "and in the input",
+    "gradient_stacked": "the whole gradient: the blocks side by side",
+    # delta
+    "gradient_block": "delta times B",
+    "gradient_outer": "delta times B: an outer product, stacked",
+    "delta_step": "delta times A of layer {label}",
+    # batch
+    "batch_intro": "One row for each of the {examples} examples: capital letters are the matrices of these rows.",
+    "batch_reduction_mean": "The loss is the mean over the examples, so every row of the last Delta carries the factor "
+    "1/{examples} (or the example's weight).",
+    "batch_reduction_sum": "The loss is the sum over the examples; every row of the last Delta is that example's own.",
+    "batch_sum": "the sum of the examples' outer products is one product of matrices",
+    "batch_affine": "every row times the same A",
+    "batch_elementwise": "every row times its own diagonal: entry by entry",
+    "batch_weight": "the outer products summed over the examples",
+    "batch_bias": "the rows summed",
+    "batch_shape": "the rows as they are",
+    "batch_rows": "Layer {label}, {name}: every example has its own A, so every row of Delta is multiplied by its own.",
+    # induction
+    "induction_claim": "Claim(l), for l = {depth} down to 0: delta with index l is the Jacobian of the map that takes "
+    "x with index l through the layers after it to the loss.",
+    "induction_map": "for l = 0 that map is the whole network and the loss",
+    "induction_base": "base, l = {label}: the Jacobian of the loss, by definition of delta",
+    "induction_step": "Step: let Claim(l) hold. The chain rule gives the Jacobian of the map that starts one layer "
+    "earlier, which is Claim(l-1); with the input of the layer held fixed it gives the gradient in its parameters.",
+    "induction_chain_rule": "Claim({label}) gives Claim({before})",
+    "induction_parameters": "and the gradient in the parameters of layer {label}",
+    "induction_conclusion": "Conclusion: Claim(l) holds for all l from {depth} to 0, and with the definitions inserted "
+    "the gradient is the product of Jacobians.",
+    # cost
+    "cost_intro": "Every bracketing of the product gives the same matrix, not at the same cost. Counted are scalar "
+    "multiplications for one example: a diagonal matrix times a row costs n, a dense one m n, an identity nothing.",
+    "cost_left": "from the left, prefix shared: backpropagation",
+    "cost_algorithm_1": "the network's Jacobian first, {rows} rows, and delta last: [D]'s Algorithm 1",
+    "cost_apart": "from the left, every block by itself, nothing shared",
+    "plan_left": "the product for layer {label} alone, from the left",
+    "plan_right": "the same from the right",
+    "plan_best": "the same in the cheapest of all bracketings",
+    "plan_order": "which is this one",
+    "plan_long": "The cheapest bracketing of these {factors} factors is too long to print; jacobian(...).plan has it.",
+    # papers
+    "papers_intro": "[D] is Damadi, Moharrer, Cham and Shen, arXiv:2301.09977; [O] is Ostwald and Usée, "
+    "arXiv:2107.09384. What follows says what is known of them from their abstracts and [D]'s Algorithm 1; the "
+    "rest of this text is our own reconstruction.",
+    "papers_composition": "Composition: [D] takes a network as a composite of vector-valued functions; so do we.",
+    "papers_differentials": "Differentials: [O] works inside matrix differential calculus (Magnus and Neudecker), with "
+    "affine-linear potential functions; the steps from differential to vec to Kronecker are ours in that manner.",
+    "papers_product": "Product: [D] writes the gradient as the product of every layer's Jacobian matrices; this is the "
+    "product above.",
+    "papers_recursion": "Recursion: the evaluation from the left is backpropagation, which [O] proves.",
+    "papers_batch": "Batch: [O] gives the algorithm in matrix form as code; the batch form above is ours.",
+    "papers_induction": "Induction: [O] proves the algorithm by induction; the proof above is our reconstruction in "
+    "its manner, not its text.",
+    "papers_cost": "Cost: [D]'s Algorithm 1 assembles the Jacobian of the network and multiplies by the gradient of "
+    "the loss last; its count stands above beside that of the recursion.",
+    "papers_notation": "Notation: [D] writes W^T a + b; [O] an augmented matrix. explain(..., notation='D') and "
+    "notation='O' print these.",
+}  # fmt: skip
+
+SOURCES: dict[str, str] = {
+    "affine": "MATH, layers; [O], affine-linear potential functions",
+    "affine_D": "[D], W^T a + b",
+    "affine_O": "[O], affine-linear potential functions; augmented",
+    "algorithm_1": "[D], Algorithm 1",
+    "batch": "MATH, notation: batches",
+    "composition": "[D], a network as a composite of functions",
+    "elementwise": "MATH, layers: elementwise",
+    "induction": "in the manner of [O]; our reconstruction",
+    "loss": "MATH, losses",
+    "norm": "MATH, layers: normalisation",
+    "product": "MATH, layers: elementwise product",
+    "residual": "MATH, layers: residual",
+    "shaping": "MATH, layers: constant maps",
+    "shared": "MATH, layers: shared weights",
+    "softmax": "MATH, layers: softmax",
+    "sum": "MATH, layers: sum and concatenation",
+    "theorem": "MATH, the theorem; [D], the gradient as a product of Jacobians",
+    "total": "[D], total derivative of a layer",
+    "vec": "MATH, notation: vec; Magnus and Neudecker",
+}

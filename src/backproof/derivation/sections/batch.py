@@ -1,0 +1,178 @@
+"""The same for all examples at once: rows of matrices, and sums that become matrix products."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...layers import AugmentedLinear, Linear
+from ...layers.elementwise import Elementwise
+from ..expressions import (
+    BlockColumn,
+    BlockRow,
+    Equation,
+    Expression,
+    Hadamard,
+    Number,
+    Ones,
+    Partial,
+    SumOver,
+    Symbol,
+    Times,
+    Transpose,
+)
+from ..figures import figure
+from ..folding import Run, ends
+from ..lines import Fold, Line, Section, words
+from ..naming import MEAN_LOSS, layer_name
+from ..rules.activations import ACTIVATIONS
+from ..setting import Batch, Setting
+from ..sites import Block, Site, augmented
+
+__all__ = ["batch_form"]
+
+_MOST = {1: 6, 2: 8, 3: 60}
+_TERMS = 64
+"""The most examples whose outer products are summed one by one."""
+
+
+def batch_form(setting: Setting, batch: Batch) -> Section:
+    """Return the recursion on matrices whose rows are the examples, and the gradient as delta^T X."""
+    _bind(setting, batch)
+    reduction = getattr(setting.loss, "reduction", "mean")
+    items: list[Line | Fold | Section] = [
+        setting.line(None, "batch_intro", level=1, examples=batch.x.shape[0]),
+        setting.line(None, f"batch_reduction_{reduction}", level=2, examples=batch.x.shape[0]),
+    ]
+    weights = [site for site in setting.sites if _is_affine(site)]
+    if weights and batch.x.shape[0] <= _TERMS:
+        items.append(_summed(setting, batch, weights[-1]))
+    for piece in ends(len(setting.sites), _MOST[setting.level], 3, 3):
+        count = len(setting.sites)
+        if isinstance(piece, Run):
+            first, last = count - piece.last, count - piece.first
+            items.append(Fold(first, last, words("fold_deltas", first=first, last=last)))
+        else:
+            items += _step(setting, setting.sites[count - 1 - piece])
+    return Section("batch", words("title_batch", examples=batch.x.shape[0]), tuple(items))
+
+
+def _is_affine(site: Site) -> bool:
+    return isinstance(site.layer, Linear | AugmentedLinear)
+
+
+def _bind(setting: Setting, batch: Batch) -> None:
+    """Note what the matrices of the batch stand for; places of an example count as examples of an affine layer."""
+    values, names = setting.scope.values, setting.names
+    states: list[Any] = [batch.x, *(step.output for step in batch.steps)]
+    symbols = [setting.sites[0].x, *(site.y for site in setting.sites)]
+    for index, (symbol, state) in enumerate(zip(symbols, states, strict=True)):
+        values[names.batch(symbol)] = np.asarray(state).reshape(len(state), -1)
+        values[names.batch(names.delta(str(index)))] = np.asarray(batch.deltas[index])
+    values[MEAN_LOSS] = np.asarray(batch.value)
+    for site in setting.sites:
+        for block in site.blocks:
+            joined = np.concatenate([np.asarray(batch.gradients[name]).reshape(-1) for name in block.names])
+            row = joined[block.order]
+            order = "C" if setting.scope.vec == "row" else "F"
+            shape = block.shape if len(block.shape) > 1 else (1, -1)
+            values[Partial(MEAN_LOSS, block.symbol)] = row.reshape(shape, order=order)
+
+
+def _rows(setting: Setting, symbol: Symbol, site: Site, width: int) -> Symbol:
+    """Return a matrix with a row for every place of every example, where the layer acts at places."""
+    if len(site.input_shape) == 1:
+        return symbol
+    value = setting.scope.values[symbol].reshape(-1, width)
+    rows = Symbol(symbol.name, symbol.subscript, symbol.superscript, "matrix", "hat")
+    setting.scope.values[rows] = value
+    return rows
+
+
+def _step(setting: Setting, site: Site) -> Iterator[Line]:
+    names, values = setting.names, setting.scope.values
+    Delta, X = names.batch(site.delta_symbol), names.batch(site.x)
+    before = names.batch(names.delta(str(int(site.label) - 1)))
+    if isinstance(site.layer, Linear | AugmentedLinear):
+        m, n = site.layer.out_features, site.layer.in_features
+        Delta, X = _rows(setting, Delta, site, m), _rows(setting, X, site, n)
+        before = _rows(setting, before, site, n)
+        yield from _affine(setting, site, Delta, X)
+        yield _line(setting, before, Times((Delta, _weight(site))), "batch_affine")
+    elif type(site.layer) in ACTIVATIONS:
+        slope = ACTIVATIONS[type(site.layer)][1](site.layer, X, names.batch(site.y))
+        yield _line(setting, before, Hadamard((Delta, slope)), "batch_elementwise")
+    elif isinstance(site.layer, Elementwise) or values[before].shape != values[Delta].shape or site.all_blocks():
+        yield setting.line(None, "batch_rows", level=2, label=site.label, name=layer_name(site.layer))
+    elif type(site.layer).__name__ in ("Flatten", "Reshape"):
+        yield _line(setting, before, Delta, "batch_shape")
+    else:
+        yield setting.line(None, "batch_rows", level=2, label=site.label, name=layer_name(site.layer))
+
+
+def _line(setting: Setting, left: Expression, right: Expression, key: str) -> Line:
+    value = setting.scope.values[left]
+    return setting.line(
+        Equation((left, right)), key, shape=tuple(value.shape), figure=figure(value), level=1, source="batch"
+    )
+
+
+def _weight(site: Site) -> Expression:
+    """Return A of an affine layer as it is printed."""
+    weight = site.blocks[0].symbol
+    if augmented(site.scope, site.layer):
+        return site.helper("W", site.values[weight][:, : site.layer.in_features], "matrix")  # type: ignore[attr-defined]
+    return Transpose(weight) if site.names.notation == "D" else weight
+
+
+def _affine(setting: Setting, site: Site, Delta: Symbol, X: Symbol) -> Iterator[Line]:
+    count = int(setting.scope.values[X].shape[0])
+    for block in site.blocks:
+        left = Partial(MEAN_LOSS, block.symbol)
+        if len(block.shape) == 1:
+            yield _line(setting, left, Times((Transpose(Ones(count)), Delta)), "batch_bias")
+        else:
+            yield _line(setting, left, _gradient_product(site, block, Delta, X, count), "batch_weight")
+
+
+def _gradient_product(site: Site, block: Block, Delta: Symbol, X: Symbol, count: int) -> Expression:
+    if augmented(site.scope, site.layer):
+        return Times((Transpose(Delta), BlockRow((X, Ones(count)))))
+    return Times((Transpose(X), Delta)) if site.names.notation == "D" else Times((Transpose(Delta), X))
+
+
+def _summed(setting: Setting, batch: Batch, site: Site) -> Line:
+    """Return the sum over the examples of delta^T x^T, which is one product of matrices."""
+    names, values = setting.names, setting.scope.values
+    block, layer = site.blocks[0], site.layer
+    assert isinstance(layer, Linear | AugmentedLinear)
+    Delta = _rows(setting, names.batch(site.delta_symbol), site, layer.out_features)
+    X = _rows(setting, names.batch(site.x), site, layer.in_features)
+    count = int(values[X].shape[0])
+    terms = []
+    for index in range(count):
+        row, state = _example(site.delta_symbol, index), _example(site.x, index)
+        values[row], values[state] = values[Delta][index : index + 1], values[X][index : index + 1].T
+        terms.append(_term(site, row, state))
+    general = _term(site, _named(site.delta_symbol, "i"), _named(site.x, "i"))
+    total = SumOver("i", 1, count, general, tuple(terms))
+    product = _gradient_product(site, block, Delta, X, count)
+    return setting.line(
+        Equation((Partial(MEAN_LOSS, block.symbol), total, product)), "batch_sum", level=1, source="batch",
+        shape=tuple(values[Partial(MEAN_LOSS, block.symbol)].shape),
+    )  # fmt: skip
+
+
+def _term(site: Site, row: Symbol, state: Symbol) -> Expression:
+    if augmented(site.scope, site.layer):
+        return Times((Transpose(row), Transpose(BlockColumn((state, Number(1))))))
+    return Times((state, row)) if site.names.notation == "D" else Times((Transpose(row), Transpose(state)))
+
+
+def _example(symbol: Symbol, index: int) -> Symbol:
+    return _named(symbol, f"{index + 1}")
+
+
+def _named(symbol: Symbol, example: str) -> Symbol:
+    """Return a state or a delta of one example of the batch, as in x_2{i}."""
+    return Symbol(symbol.name, symbol.subscript, f"{symbol.superscript}{{{example}}}", symbol.kind)

@@ -1,0 +1,136 @@
+"""What the bracketings cost, counted in multiplications."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...backpropagation import algorithm_1, value_and_gradient
+from ...chain import Plan, Tally, plan
+from ...operators import Dense
+from ..expressions import Equation, Expression, Number, Partial, Plus, Symbol, Times
+from ..lines import Fold, Line, Section, words
+from ..naming import LOSS
+from ..setting import Setting
+from ..sites import Site
+
+__all__ = ["cost"]
+
+_EXECUTED = 2**22
+"""The largest parameter Jacobian, in entries, for which [D]'s Algorithm 1 is run to count its multiplications."""
+_WRITTEN = 9
+"""The most factors whose best bracketing is written as a formula."""
+
+
+def cost(setting: Setting, y: Any) -> Section:
+    """Return the costs of the whole gradient in three orders, and the best order of its longest product."""
+    items: list[Line | Fold | Section] = [setting.line(None, "cost_intro", level=2)]
+    n = setting.last.m
+    counts = _backward(setting, y)
+    items.append(_count(setting, "left", counts, sum(counts), "cost_left"))
+    first = _algorithm_1(setting)
+    value = _counted(setting, y, sum(first))
+    items.append(_count(setting, "right", first, value, "cost_algorithm_1", source="algorithm_1", rows=n))
+    naive = _naive(setting)
+    items.append(_count(setting, "apart", naive, sum(naive), "cost_apart"))
+    items += _longest(setting)
+    return Section("cost", words("title_cost"), tuple(items))
+
+
+def _backward(setting: Setting, y: Any) -> list[int]:
+    """Return the multiplications of backpropagation, product by product, as the engine counts them."""
+    tally = Tally()
+    assert setting.loss is not None
+    value_and_gradient(setting.net, setting.theta, setting.x, y, setting.loss, tally=tally)
+    return [count for _, count in tally.entries]
+
+
+def _algorithm_1(setting: Setting) -> list[int]:
+    """Return those of [D]'s Algorithm 1: n_L rows through every layer, then delta_L times the Jacobian."""
+    n, counts = setting.last.m, []
+    for index, site in enumerate(setting.sites):
+        for B in site.step.B.values():
+            counts += [n * B.pull_cost, n * B.shape[1]]
+        if index:
+            counts.append(n * site.step.A.pull_cost)
+    return counts
+
+
+def _counted(setting: Setting, y: Any, otherwise: int) -> int:
+    """Return what the engine counts when it runs Algorithm 1, where that is small enough to run."""
+    if setting.last.m * setting.net.layout.size > _EXECUTED:
+        return otherwise
+    tally = Tally()
+    assert setting.loss is not None
+    algorithm_1(setting.net, setting.theta, setting.x, y, setting.loss, tally=tally)
+    return tally.total
+
+
+def _naive(setting: Setting) -> list[int]:
+    """Return those of every block multiplied out by itself."""
+    counts = []
+    for index, site in enumerate(setting.sites):
+        prefix = [later.step.A.pull_cost for later in setting.sites[index + 1 :]]
+        for B in site.step.B.values():
+            counts += [*prefix, B.pull_cost]
+    return counts
+
+
+def _count(
+    setting: Setting, name: str, counts: Iterable[int], value: int, key: str, source: str = "", **more: Any
+) -> Line:
+    symbol = Symbol("c", name, kind="count")
+    setting.scope.values[symbol] = np.asarray(float(value))
+    written, total = grouped(counts), Number(value)
+    sides = (symbol, total) if isinstance(written, Number) and written == total else (symbol, written, total)
+    return setting.line(Equation(sides), key, level=1, source=source, **more)
+
+
+def grouped(counts: Iterable[int]) -> Expression:
+    """Return a sum of numbers with equal ones collected, as in 24 . 4096 + 10."""
+    terms: list[Expression] = []
+    for count, times in Counter(count for count in counts if count).items():
+        terms.append(Number(count) if times == 1 else Times((Number(times), Number(count))))
+    return Number(0) if not terms else terms[0] if len(terms) == 1 else Plus(tuple(terms), (4, 2))
+
+
+# -- the longest product of the gradient, in its best order ---------------------------------------------------
+
+
+def _longest(setting: Setting) -> list[Line]:
+    index = next((i for i, site in enumerate(setting.sites) if site.all_blocks()), None)
+    if index is None:
+        return []
+    site = setting.sites[index]
+    factors = (setting.last.delta_symbol, *(s.A for s in reversed(setting.sites[index + 1 :])), site.B)
+    values = setting.scope.values
+    matrices = [values[f] for f in factors]
+    operators = [Dense(m) if isinstance(m, np.ndarray) else m for m in matrices]
+    order = plan(operators, batch=1, itemsize=8)
+    lines = [
+        _count(setting, "left,1", _left_first(operators), order.left_first, "plan_left", label=site.label),
+        _count(setting, "right,1", [order.right_first], order.right_first, "plan_right", label=site.label),
+        _count(
+            setting, "best,1", [step.multiplications for step in order.steps], order.multiplications, "plan_best",
+            label=site.label,
+        ),
+    ]  # fmt: skip
+    return [*lines, _order(setting, site, factors, order)]
+
+
+def _left_first(operators: list[Any]) -> list[int]:
+    """Return the multiplications of one row passing through every further factor."""
+    return [operator.pull_cost for operator in operators[1:]]
+
+
+def _order(setting: Setting, site: Site, factors: tuple[Symbol, ...], order: Plan) -> Line:
+    if len(factors) > _WRITTEN:
+        return setting.line(None, "plan_long", level=2, factors=len(factors))
+    slots: list[Expression] = list(factors)
+    for step in order.steps:
+        slots.append(Times((slots[step.left], slots[step.right])))
+    left = Partial(LOSS, site.theta)
+    return setting.line(
+        Equation((left, slots[-1])), "plan_order", level=1, shape=tuple(setting.scope.values[left].shape)
+    )

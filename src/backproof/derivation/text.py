@@ -1,0 +1,95 @@
+"""The derivation for a terminal: Unicode formulas in one line, matrices in brackets, folded to the width."""
+
+import textwrap
+from collections.abc import Iterator
+
+from .figures import Figure
+from .grids import grid
+from .lines import Derivation, Fold, Line, Section
+from .textual import cells, inline, pieces
+
+__all__ = ["inline", "render"]
+
+NARROWEST = 40
+_INDENT = "    "
+_SMALL = 8
+"""Rows and columns up to which a matrix is written out."""
+
+
+def render(derivation: Derivation, width: int = 80) -> str:
+    """Return the derivation as lines of at most ``width`` columns, 40 at least.
+
+    Args:
+        derivation: what is printed.
+        width: columns of the terminal.
+    """
+    width = max(NARROWEST, width)
+    title = derivation.say(derivation.title)
+    lines = [title, "=" * min(width, len(title))]
+    for number, section in enumerate(derivation.sections, 1):
+        lines += ["", *_section(derivation, section, width, f"{number}. ", 0)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _section(derivation: Derivation, section: Section, width: int, number: str, depth: int) -> Iterator[str]:
+    title = number + derivation.say(section.title)
+    yield from textwrap.wrap(title, width)
+    if not depth:
+        yield "-" * min(width, len(title))
+    for item in section.items:
+        if isinstance(item, Section):
+            yield from _section(derivation, item, width, "", depth + 1)
+        elif isinstance(item, Fold):
+            yield from textwrap.wrap(f"[{derivation.say(item.reason)}]", width, subsequent_indent=" ")
+        else:
+            yield from _line(derivation, item, width)
+
+
+def _line(derivation: Derivation, line: Line, width: int) -> Iterator[str]:
+    """Yield a formula with its reason beside it where there is room, else below, and its numbers."""
+    reason = "" if line.reason is None else derivation.say(line.reason)
+    if line.expression is None:
+        yield from textwrap.wrap(reason, width)
+        return
+    formula = _folded(pieces(line.expression), width)
+    shape = "" if line.shape in (None, (1, 1)) else " x ".join(map(str, line.shape or ()))
+    note = f"[{shape}] {reason}" if shape else reason
+    last = formula[-1]
+    if len(formula) == 1 and cells(last) + cells(note) + 4 <= width:
+        yield last + " " * (width - cells(last) - cells(note)) + note
+    else:
+        yield from formula
+        yield from textwrap.wrap(note, width, initial_indent=_INDENT * 2, subsequent_indent=_INDENT * 2)
+    if line.figure is not None:
+        yield from _figure(line.figure, width)
+
+
+def _folded(parts: list[list[str]], width: int) -> list[str]:
+    """Return a formula in lines: broken between pieces where it is too long, shapes under what they annotate."""
+    rows: list[str] = []
+    tops, bottoms = _INDENT, ""
+    for top, *below in parts:
+        if cells(tops) + cells(top) > width and tops.strip():
+            rows += _rows(tops, bottoms)
+            tops, bottoms = _INDENT * 2, ""
+        if below:
+            bottoms = bottoms.ljust(cells(tops)) + below[0]
+        tops += top
+    return rows + _rows(tops, bottoms)
+
+
+def _rows(top: str, bottom: str) -> list[str]:
+    return [top.rstrip(), bottom.rstrip()] if bottom.strip() else [top.rstrip()]
+
+
+def _figure(figure: Figure, width: int) -> list[str]:
+    """Return the numbers of a matrix where it is small, else its structure and norm."""
+    m, n = figure.shape
+    if figure.structure == "identity":
+        return []
+    if m <= _SMALL and n <= _SMALL:
+        written = grid(figure.array())
+        if max(map(len, written)) + 2 * len(_INDENT) <= width:
+            return [_INDENT * 2 + row for row in written]
+    facts = f"{figure.structure}, {m} x {n}, norm {figure.norm():.4g}, {100 * figure.nonzero():.3g} % of it not zero"
+    return [_INDENT * 2 + row for row in textwrap.wrap(facts, width - 2 * len(_INDENT))]
