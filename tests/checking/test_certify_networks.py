@@ -88,3 +88,13 @@ def test_the_oracle_refuses_a_ball_moved_by_its_own_width() -> None:
     with flint.ctx.workprec(200):
         moved = type(ball)(ball.arb + ball.arb.rad() * 3)
     assert not holds(moved, number)
+
+
+def test_the_oracle_refuses_the_balls_of_a_wrong_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = bp.Network([bp.Linear(2, 2), bp.Tanh()])
+    theta, x, y = net.initialize(dtype="float64"), np.array([[0.5, -1.0]]), np.array([[0.25, 0.5]])
+    (number,), _ = differences(net, theta, x, y, bp.SquaredError(), [0], [])
+    assert holds(certify(net, theta, x, y, loss=bp.SquaredError())["0.weight"].balls.flat[0], number)
+    # Off by what float64 cannot see.
+    monkeypatch.setattr(bp.Tanh, "derivative", lambda self, x, y: (1 - y * y) * (1 + x * 0 + 2.0**-60))
+    assert not holds(certify(net, theta, x, y, loss=bp.SquaredError())["0.weight"].balls.flat[0], number)
