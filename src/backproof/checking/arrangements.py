@@ -119,9 +119,10 @@ def some_examples_of_a_sum(e: Evidence) -> Finding | None:
 def other_block(e: Evidence) -> Finding | None:
     """The block of another argument."""
     for name, block in e.others:
-        if name != e.name and e.analytic is not None and block.shape == e.analytic.shape:
-            if np.all(np.abs(block - e.analytic) <= 4 * e.tolerance + 1e-9 * np.abs(block)):
-                return Finding(Cause.PERMUTED, f"it is the derivative in {name}: the results are in another order", 0.0)
+        if name == e.name or e.analytic is None or block.shape != e.analytic.shape:
+            continue
+        if np.all(np.abs(block - e.analytic) <= 4 * e.tolerance + 1e-9 * np.abs(block)):
+            return Finding(Cause.PERMUTED, f"it is the derivative in {name}: the results are in another order", 0.0)
     return None
 
 

@@ -43,10 +43,23 @@ ATTEMPTS: tuple[Attempt, ...] = (
 """What is tried, in this order; the first correction that fits names the cause."""
 
 
+PROBED: tuple[Attempt, ...] = (scalings.missing, scalings.sign, scalings.batch_factor, scalings.constant)
+"""What can be tried where only random products of a block are known."""
+
+
 def diagnose(evidence: Evidence) -> Finding:
     """Return the first finding of the table, or ``UNKNOWN``."""
+    return _first(ATTEMPTS, evidence)
+
+
+def diagnose_probes(evidence: Evidence) -> Finding:
+    """Return the first finding from random products of a block, or ``UNKNOWN``."""
+    return _first(PROBED, evidence)
+
+
+def _first(attempts: tuple[Attempt, ...], evidence: Evidence) -> Finding:
     with np.errstate(all="ignore"):
-        for attempt in ATTEMPTS:
+        for attempt in attempts:
             found = attempt(evidence)
             if found is not None:
                 return found

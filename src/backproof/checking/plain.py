@@ -81,8 +81,8 @@ class Arguments:
         given = self.inputs[place]
         if isinstance(given, float):
             return complex(point) if precision == COMPLEX else float(point)
-        dtype = {NATIVE: np.asarray(given).dtype, COMPLEX: np.complex128}.get(precision, np.float64)
-        return np.array(point, dtype)
+        dtypes: dict[str, Any] = {NATIVE: np.asarray(given).dtype, COMPLEX: np.complex128}
+        return np.array(point, dtypes.get(precision, np.float64))
 
 
 def plain_problem(

@@ -99,9 +99,7 @@ def from_pulls(pull: Callable[[Points, str, Any], list[Any]], out_shape: Callabl
 
     def dense(points: Points, precision: str) -> list[Raw | None]:
         shape = out_shape()
-        rows = []
-        for u in np.eye(int(np.prod(shape, dtype=int))):
-            rows.append(pull(points, precision, u.reshape(shape)))
+        rows = [pull(points, precision, u.reshape(shape)) for u in np.eye(int(np.prod(shape, dtype=int)))]
         return [_stacked([row[i] for row in rows]) for i in range(len(points))]
 
     return dense

@@ -159,7 +159,7 @@ def _grouped(e: Evidence) -> list[tuple[Any, Any, Any]]:
         parts = [np.take(np.take(w, k, axis=ins), k, axis=i) for w in wide]
         rows = max(1, e.numeric.shape[0] // e.out_shape[i])
         found.append(tuple(part.reshape(rows, -1) for part in parts))
-    return found  # type: ignore[return-value]
+    return found
 
 
 def partly_missing(e: Evidence) -> Finding | None:

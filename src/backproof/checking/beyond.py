@@ -1,0 +1,76 @@
+"""What a comparison of unit vectors in float64 cannot see: products that are not linear, and coarser dtypes."""
+
+from typing import Any
+
+import numpy as np
+
+from .causes import Cause
+from .measuring import Measured, Oracle
+from .problems import NATIVE, Points, Problem, Raw, Route, epsilon
+
+Product = tuple[Any, Any, Any]
+"""A product as it came, as the sum over unit vectors, and the size of that sum's terms."""
+
+
+def nonlinearity(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, seed: int) -> str:
+    """Return in words that a vjp is not linear in its cotangent, or a jvp in its tangents; empty if it is."""
+    generator = np.random.default_rng(seed + 2)
+    if route.pull is not None:
+        products = _pulled(problem, route, raws, oracle, generator)
+    elif route.push is not None:
+        products = _pushed(problem, route, raws, oracle, generator)
+    else:
+        return ""
+    coarse = problem.native_epsilon if problem.native_epsilon > 2.0**-52 else 0.0
+    units = 256 * max(coarse, *(epsilon(raw.dtype) for raw in raws))
+    for came, expected, size in products:
+        if came is not None and np.any(~(np.abs(came - expected) <= units * np.max(size, initial=0.0) + 1e-300)):
+            word = "cotangent" if route.kind == "vjp" else "tangents"
+            return f"the {route.kind} is not linear in its {word}: unit vectors give another sum"
+    return ""
+
+
+def _vector(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Return numbers well away from 0, 1 and -1 alike, which squares and signs would leave as they are."""
+    return generator.uniform(0.5, 2.0, size=shape) * generator.choice([-1.0, 1.0], size=shape)
+
+
+def _pulled(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, generator: Any) -> list[Product]:
+    u = _vector(generator, oracle.out_shape)
+    came = route.pull(problem.points, oracle.precision, u) if route.pull is not None else []
+    found: list[Product] = []
+    for pair, raw in zip(came, raws, strict=True):
+        A, flat = raw.numbers.reshape(u.size, -1), u.reshape(-1)
+        found.append((None if pair is None else np.reshape(pair[0], -1), flat @ A, np.abs(flat) @ np.abs(A)))
+    return found
+
+
+def _pushed(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, generator: Any) -> list[Product]:
+    v: Points = [_vector(generator, point.shape) for point in problem.points]
+    came = np.reshape(route.push(problem.points, oracle.precision, v)[0], -1) if route.push is not None else None
+    expected, size = np.zeros(oracle.center.size), np.zeros(oracle.center.size)
+    for tangent, raw in zip(v, raws, strict=True):
+        A, flat = raw.numbers.reshape(oracle.center.size, -1), tangent.reshape(-1)
+        expected, size = expected + A @ flat, size + np.abs(A) @ np.abs(flat)
+    return [(came, expected, size)]
+
+
+def native_faults(problem: Problem, route: Route, measured: list[Measured]) -> list[tuple[Cause, str]]:
+    """Return for every block, right in float64, what is wrong in the user's own dtype; an empty text if nothing is."""
+    if problem.native_epsilon <= 2.0**-52:
+        return [(Cause.UNKNOWN, "")] * len(measured)
+    raws = route.dense(problem.points, NATIVE)
+    return [_native_fault(raw, block, dtype) for raw, block, dtype in zip(raws, measured, problem.dtypes, strict=True)]
+
+
+def _native_fault(raw: Raw | None, block: Measured, dtype: str) -> tuple[Cause, str]:
+    numeric = np.where(block.kink, 0, block.value)
+    given = np.zeros(numeric.shape) if raw is None else raw.numbers
+    if given.size != numeric.size:
+        return Cause.WRONG_SHAPE, f"right in float64, but of shape {given.shape[1:]} in {dtype}"
+    given = np.where(block.kink, 0, given.reshape(numeric.shape))
+    if not np.isfinite(given).all():
+        return Cause.NOT_FINITE, f"right in float64, but NaN or infinite in {dtype}"
+    if np.linalg.norm(given - numeric) > 0.5 * np.linalg.norm(numeric) > 1e-30:
+        return Cause.PRECISION, f"right in float64, but in {dtype} more than half of it is rounding error"
+    return Cause.UNKNOWN, ""

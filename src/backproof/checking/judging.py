@@ -1,0 +1,248 @@
+"""The verdict on every block of a derivative whose Jacobian is small enough to be compared entry by entry."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, final
+
+import numpy as np
+
+from .beyond import native_faults, nonlinearity
+from .causes import Cause, Evidence, Finding
+from .comparing import Comparison, compare, floor_of, rounding_noise
+from .diagnosis import diagnose
+from .heat import heat_of
+from .measuring import SPACINGS, Measured, Oracle, scales_of
+from .oracles import kinks_at
+from .problems import DOUBLE, NATIVE, Problem, Raw, Route, Value, epsilon
+from .report import Block
+
+SECOND_STEP = 0.09
+"""First step of the second opinion, no power of two away from the first's."""
+
+
+@final
+@dataclass
+class Judge:
+    """Compares the derivatives of a problem with the oracle's blocks.
+
+    Attributes:
+        problem: what is checked.
+        oracle: in the precision of the check.
+        measured: its blocks.
+        value: of the function in its own dtype.
+        seed: of random directions.
+        problems: what is wrong beside single entries, in words; filled on the way.
+    """
+
+    problem: Problem
+    oracle: Oracle
+    measured: list[Measured]
+    value: Value
+    seed: int
+    problems: list[str] = field(default_factory=list)
+    _second: list[Measured] = field(default_factory=list)
+
+    def blocks(self, route: Route) -> list[Block]:
+        """Return the verdicts on all arguments by one route."""
+        raws = [self._present(raw, i) for i, raw in enumerate(route.dense(self.problem.points, self.oracle.precision))]
+        found = [self._block(route, index, raw) for index, raw in enumerate(raws)]
+        if all(block.ok for block in found):
+            text = nonlinearity(self.problem, route, raws, self.oracle, self.seed)
+            self.problems += [text] if text else []
+            found = [self._fails(block, Cause.UNKNOWN, text) for block in found]
+        if all(block.ok for block in found) and self.oracle.precision == DOUBLE:
+            words = native_faults(self.problem, route, self.measured)
+            found = [self._fails(block, *word) for block, word in zip(found, words, strict=True)]
+        return found
+
+    @staticmethod
+    def _fails(block: Block, cause: Cause, text: str) -> Block:
+        return replace(block, ok=False, cause=cause, detail=text) if text else block
+
+    def _present(self, raw: Raw | None, index: int) -> Raw:
+        """Return what came; zeros where nothing came."""
+        rows = self.measured[index].value.shape[0]
+        return raw or Raw(np.zeros((rows, *self.problem.points[index].shape)), "float64")
+
+    def _block(self, route: Route, index: int, raw: Raw) -> Block:
+        measured = self.measured[index]
+        if raw.numbers.shape != (measured.value.shape[0], *self.problem.points[index].shape):
+            return self._misshapen(route, index, raw)
+        analytic = raw.numbers.reshape(measured.value.shape)
+        comparison = self._compare(route, index, analytic, raw)
+        finding = None if comparison.ok else self._why(route, index, raw, comparison)
+        return self._as_block(route, index, analytic, comparison, finding)
+
+    # -- comparing ----------------------------------------------------------------------------------------
+
+    def _compare(self, route: Route, index: int, analytic: Any, raw: Raw) -> Comparison:
+        native = self.problem.native_epsilon
+        spacing = 2.0**-52 if self.oracle.precision == DOUBLE else native
+        if native > 2.0**-52:
+            spacing = max(spacing, epsilon(raw.dtype))
+        measured = self.measured[index]
+        comparison = compare(analytic, measured, floor_of(measured, spacing, native))
+        if not comparison.ok:
+            # Before anything is called wrong: a second opinion of the oracle, and the derivative's rounding noise.
+            measured = self._second_opinion(index)
+            noise = self._noise(route, index, analytic)
+            comparison = compare(analytic, measured, floor_of(measured, spacing, native), noise)
+        return replace(comparison, off_kink=comparison.off_kink | self._off_joint_kinks(index, analytic))
+
+    def _second_opinion(self, index: int) -> Measured:
+        if not self._second:
+            self.oracle.measure_noise()
+            self._second = self.oracle.blocks(SECOND_STEP)
+        one, two = self.measured[index], self._second[index]
+        value = np.where(two.error < one.error, two.value, one.value)
+        apart, error = np.abs(one.value - two.value), np.fmin(one.error, two.error)
+        error = np.where(np.isfinite(apart), np.maximum(error, apart), error)
+        return Measured(value, error, one.kink | two.kink, one.low, one.high)
+
+    def _noise(self, route: Route, index: int, analytic: Any, spacings: tuple[float, ...] = ()) -> Any:
+        problem, spacing = self.problem, self.problem.native_epsilon
+        generator = np.random.default_rng(self.seed + 1)
+        direction = [scales_of(p) * generator.choice([-1.0, 1.0], size=p.shape) for p in problem.points]
+
+        def dense(t: float) -> Any:
+            moved = [p + t * v for p, v in zip(problem.points, direction, strict=True)]
+            raw = route.dense(moved, self.oracle.precision)[index]
+            return np.zeros_like(analytic) if raw is None else raw.numbers.reshape(analytic.shape)
+
+        usual = SPACINGS[:1] if spacing <= 2.0**-52 else SPACINGS
+        if self.oracle.precision == NATIVE:
+            usual = (4 * spacing, 16 * spacing)
+        return rounding_noise(dense, analytic, spacings or usual)
+
+    def _off_joint_kinks(self, index: int, analytic: Any) -> Any:
+        """Return the kink entries of rows whose slope along all their kinks together is not one of the function's.
+
+        Math:
+            g in the subdifferential of a convex f  =>  -f'(x; -v) <= g v <= f'(x; v)
+        """
+        measured = self.measured[index]
+        off = np.zeros(measured.kink.shape, bool)
+        turns = np.sign(self._curving(index)) * measured.kink
+        same = (np.abs(turns.sum(axis=1)) == measured.kink.sum(axis=1)) & (measured.kink.sum(axis=1) > 1)
+        if not same.any():
+            return off
+        point = self.problem.points[index]
+        weights = np.random.default_rng(self.seed).uniform(0.5, 1.0, size=point.size)
+        v = (self.oracle.scales[index].reshape(-1) * weights * measured.kink.any(axis=0)).reshape(point.shape)
+        direction: list[Any] = [None] * len(self.problem.points)
+        direction[index] = v
+        _, low, high = kinks_at(self.oracle.along(direction), self.oracle.center, self.oracle.noise)
+        slope = analytic @ v.reshape(-1)
+        slack = 1e-3 * np.abs(analytic) @ np.abs(v.reshape(-1)) + 1e-3 * np.maximum(np.abs(low), np.abs(high))
+        outside = (slope < low - slack) | (slope > high + slack)
+        return measured.kink & (same & outside & np.isfinite(low) & np.isfinite(high))[:, None]
+
+    def _curving(self, index: int) -> Any:
+        """Return at kinks a positive number where the slope grows along the argument, a negative one where it falls."""
+        turns = np.zeros(self.measured[index].kink.shape)
+        for entry in np.flatnonzero(self.measured[index].kink.any(axis=0)):
+            f = self.oracle.along(self.oracle.column(index, int(entry)))
+            turns[:, entry] = f(2.0**-20) - 2 * self.oracle.center + f(-(2.0**-20))
+        return turns
+
+    # -- the cause ----------------------------------------------------------------------------------------
+
+    def _misshapen(self, route: Route, index: int, raw: Raw) -> Block:
+        measured, name = self.measured[index], self.problem.names[index]
+        came, expected = raw.numbers.shape, (measured.value.shape[0], *self.problem.points[index].shape)
+        if route.kind in ("vjp", "gradient"):
+            came, expected = came[1:] if route.kind == "vjp" else came, expected[1:]
+        self.problems.append(f"the {route.kind} in {name!r} has shape {came}, expected {expected}")
+        everything = np.ones(measured.value.shape, bool)
+        floor = floor_of(measured, 2.0**-52, self.problem.native_epsilon)
+        comparison = Comparison(everything, ~everything, floor + 8 * measured.error, everything * np.inf)
+        finding = self._why(route, index, raw, comparison)
+        if finding.cause == Cause.UNKNOWN:
+            finding = Finding(Cause.WRONG_SHAPE, f"shape {came} came, expected {expected}")
+        return self._as_block(route, index, np.full(measured.value.shape, np.nan), comparison, finding)
+
+    def _why(self, route: Route, index: int, raw: Raw, comparison: Comparison) -> Finding:
+        measured, problem = self.measured[index], self.problem
+        if not comparison.wrong.any():
+            return Finding(Cause.KINKS_ONLY, "right elsewhere, but on a kink outside the slopes from both sides")
+        if not np.isfinite(raw.numbers).all():
+            return Finding(Cause.NOT_FINITE, "NaN or infinity in the derivative")
+        return diagnose(
+            Evidence(
+                name=problem.names[index],
+                raw=raw.numbers,
+                numeric=measured.value,
+                tolerance=comparison.tolerance,
+                out_shape=self.oracle.out_shape,
+                in_shape=problem.points[index].shape,
+                x=problem.points[index].reshape(-1),
+                y=self.oracle.center,
+                batches=batches_of(problem, self.oracle.out_shape),
+                ignore=measured.kink,
+                others=tuple((n, m.value) for n, m in zip(problem.names, self.measured, strict=True)),
+                elsewhere=lambda points: self._elsewhere(points, index),
+                points=tuple(zip(problem.names, problem.points, strict=True)),
+                changed=self._changed(),
+                roughness=lambda spacing: self._noise(
+                    route, index, raw.numbers.reshape(measured.value.shape), (spacing,)
+                ),
+            )
+        )
+
+    def _elsewhere(self, points: Any, index: int) -> Any:
+        """Return the oracle's block at other points, None where the function refuses them."""
+        try:
+            moved = replace(self.problem, points=tuple(points), exact=None)
+            return Oracle(moved, self.oracle.precision).blocks()[index].value
+        except Exception:
+            # The points are guesses, of other shapes or outside the function's domain.
+            return None
+
+    def _changed(self) -> Any:
+        if not self.value.changed:
+            return None
+        return [self.value.changed.get(i, point) for i, point in enumerate(self.problem.points)]
+
+    def _as_block(
+        self, route: Route, index: int, analytic: Any, comparison: Comparison, finding: Finding | None
+    ) -> Block:
+        measured, shape = self.measured[index], self.problem.points[index].shape
+        ratio = np.where(comparison.off_kink, np.maximum(comparison.ratio, 1e3), comparison.ratio)
+        place, relative, a, n, tolerance = None, 0.0, 0.0, 0.0, 0.0
+        if ratio.size:
+            i, j = divmod(int(np.argmax(np.where(np.isnan(ratio), np.inf, ratio))), ratio.shape[1])
+            place = (_unraveled(i, self.oracle.out_shape), _unraveled(j, shape))
+            a, n, tolerance = float(analytic[i, j]), float(measured.value[i, j]), float(comparison.tolerance[i, j])
+            relative = abs(a - n) / (float(measured.row_scale[i, 0]) or float(np.abs(analytic[i]).max()) or 1.0)
+        return Block(
+            name=self.problem.names[index],
+            route=route.kind,
+            ok=comparison.ok,
+            relative_error=relative,
+            index=place,
+            analytic=a,
+            numeric=n,
+            tolerance=tolerance,
+            wrong=int((comparison.wrong | comparison.off_kink).sum()),
+            entries=int(ratio.size),
+            kinks=int(measured.kink.sum()),
+            cause=None if finding is None else finding.cause,
+            detail="" if finding is None else finding.detail,
+            residual=None if finding is None else finding.residual,
+            out_shape=self.oracle.out_shape,
+            in_shape=shape,
+            heat=() if comparison.ok else heat_of(ratio),
+        )
+
+
+def batches_of(problem: Problem, out_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the sizes that an axis of examples may have: leading axes shared by output and argument, or summed."""
+    found = [
+        point.shape[0]
+        for point in problem.points
+        if point.ndim and (not out_shape or (point.ndim >= 2 and out_shape[0] == point.shape[0]))
+    ]
+    return tuple(size for size in dict.fromkeys(found) if size > 1)
+
+
+def _unraveled(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(k) for k in np.unravel_index(position, shape)) if shape else ()
