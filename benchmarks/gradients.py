@@ -4,7 +4,8 @@ from .claims import Candidate, Claim
 from .problem import dense
 
 CANDIDATES = (
-    Candidate("backproof", "benchmarks.candidates.ours:gradient"),
+    Candidate("backproof", "benchmarks.candidates.ours:compiled"),
+    Candidate("backproof eager", "benchmarks.candidates.ours:gradient"),
     Candidate("PyTorch backward()", "benchmarks.candidates.pytorch:backward"),
     Candidate("PyTorch autograd.grad", "benchmarks.candidates.pytorch:autograd"),
     Candidate("PyTorch compiled", "benchmarks.candidates.pytorch:compiled"),

@@ -33,6 +33,22 @@ def gradient(case: Case) -> Prepared:
     return Prepared(step, numbers)
 
 
+def compiled(case: Case) -> Prepared:
+    problem = build(case)
+    net, theta = _network(problem)
+    x, y, out = problem.x, problem.y, theta.copy()
+    program = bp.compile(net, loss=bp.CrossEntropy(), batch=len(x))
+
+    def step() -> Any:
+        return program(theta, x, y, out=out)
+
+    def numbers() -> dict[str, Any]:
+        value, gradient = step()
+        return {"loss": value, "gradient": gradient.vector.copy()}
+
+    return Prepared(step, numbers)
+
+
 def adam(case: Case) -> Prepared:
     from backproof.training import Adam
 

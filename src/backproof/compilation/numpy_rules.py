@@ -40,7 +40,22 @@ def _matmul(w: Writer, s: Statement) -> list[str]:
         return [f"matmul({w.name(left)}, {w.name(right)}, {w.name(s.target)})"]
     if w.is_turned(s.target):
         return [f"dot({w.turned_name(right)}, {w.turned_name(left)}, {w.turned_name(s.target)})"]
+    if w.is_turned(right) and s.shape[0] >= ROWS_FROM and w.few(right):
+        rows, first = _in_rows(w, right)
+        return [*first, f"dot({w.name(left)}, {rows}, {w.name(s.target)})"]
     return [f"dot({w.name(left)}, {w.name(right)}, {w.name(s.target)})"]
+
+
+ROWS_FROM = 48
+"""How many rows a gradient must have for a copy of a turned factor to pay: BLAS is slow where both are transposed."""
+
+
+def _in_rows(w: Writer, value: Value) -> tuple[str, list[str]]:
+    """Return the name of a row by row copy of a turned matrix, and the line that makes it; equal shapes share it."""
+    name = f"in_rows_{value.shape[1]}"
+    size = value.shape[0] * (value.shape[1] * value.dtype.itemsize)
+    w.room(name, f"array_in(memory({text(size)}), {value.dtype}, {text(value.shape)})", size)
+    return name, [f"copyto({name}, {w.name(value)})"]
 
 
 def _sum(w: Writer, s: Statement) -> list[str]:

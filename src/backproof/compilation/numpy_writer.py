@@ -110,6 +110,10 @@ class Writer:
         """Whether a value is kept as its transpose."""
         return self.turned and value in self.plan.slot and value.ndim == 2 and isinstance(value.shape[0], Size)
 
+    def few(self, value: Value) -> bool:
+        """Whether a matrix of examples is narrow enough for a copy to stay in the cache."""
+        return value.ndim == 2 and isinstance(value.shape[1], int) and value.shape[1] <= 128
+
     def _known(self, value: Value) -> Any:
         if value in self._inputs or value.kind == "constant" or (value.shape == () and value not in self.plan.roots):
             return self._arguments(value)

@@ -5,8 +5,9 @@ from typing import Any
 
 from .program import Statement, Trace, Value
 from .rules import Definitions, Rewritten, rewritten
+from .scheduling import delay
 
-__all__ = ["PASSES", "deduplicate", "named", "optimized", "remove_dead", "separate_outputs", "simplify"]
+__all__ = ["PASSES", "deduplicate", "delay", "named", "optimized", "remove_dead", "separate_outputs", "simplify"]
 
 Pass = Callable[[Trace], Trace]
 
@@ -141,7 +142,7 @@ def _letters(number: int) -> str:
             return word
 
 
-PASSES: tuple[Pass, ...] = (simplify, deduplicate, remove_dead, separate_outputs, named)
+PASSES: tuple[Pass, ...] = (simplify, deduplicate, remove_dead, delay, separate_outputs, named)
 """What every trace goes through, in order."""
 
 

@@ -93,29 +93,39 @@ def may_overwrite(s: Statement) -> tuple[Any, ...]:
 
 
 class _Slots:
-    """Slots under way: their sizes, and which are free."""
+    """Slots under way: their sizes, and which are free by size."""
 
     def __init__(self) -> None:
         self.sizes: list[Any] = []
-        self.free: list[int] = []
+        self.free: dict[tuple[bool, int], list[int]] = {}
         self.of: dict[Value, int] = {}
 
     def place(self, value: Value) -> None:
         """Give a value the smallest free slot that holds it, else the largest one made larger, else a new one."""
         need = size_of(value)
-        same = [i for i in self.free if isinstance(self.sizes[i], Size) == isinstance(need, Size)]
+        grows, number = _kind(need)
+        same = [size for kind, size in self.free if kind == grows]
         if not same:
             self.sizes.append(need)
             self.of[value] = len(self.sizes) - 1
             return
-        enough = [i for i in same if _number(self.sizes[i]) >= _number(need)]
-        best = min(enough, key=lambda i: _number(self.sizes[i])) if enough else max(
-            same, key=lambda i: _number(self.sizes[i])
-        )  # fmt: skip
-        if not enough:
-            self.sizes[best] = need
-        self.free.remove(best)
-        self.of[value] = best
+        best = min((size for size in same if size >= number), default=None) or max(same)
+        slot = self._pop((grows, best))
+        if best < number:
+            self.sizes[slot] = need
+        self.of[value] = slot
+
+    def _pop(self, kind: tuple[bool, int]) -> int:
+        slots = self.free[kind]
+        slot = slots.pop()
+        if not slots:
+            del self.free[kind]
+        return slot
+
+    def release(self, value: Value) -> None:
+        """Note that a value's slot is free again."""
+        slot = self.of[value]
+        self.free.setdefault(_kind(self.sizes[slot]), []).append(slot)
 
 
 def size_of(value: Value) -> Any:
@@ -126,8 +136,9 @@ def size_of(value: Value) -> Any:
     return size
 
 
-def _number(size: Any) -> int:
-    return size.factor if isinstance(size, Size) else size  # type: ignore[no-any-return]
+def _kind(size: Any) -> tuple[bool, int]:
+    """Return whether a size grows with n, and its number."""
+    return (True, size.factor) if isinstance(size, Size) else (False, size)
 
 
 def _slots(
@@ -147,7 +158,8 @@ def _slots(
                 slots.of[s.target] = slots.of[heir]
                 gone.remove(heir)
             gone += [s.target] * (deaths[s.target] == number)
-        slots.free += [slots.of[value] for value in gone]
+        for value in gone:
+            slots.release(value)
     return slots.sizes, slots.of
 
 

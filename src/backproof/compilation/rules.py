@@ -32,10 +32,15 @@ class Definitions:
 
     def __init__(self) -> None:
         self.table: dict[Value, Statement] = {}
+        self.positive_parts: dict[Value, Value] = {}
 
     def add(self, statement: Statement) -> None:
         """Note a statement."""
         self.table[statement.target] = statement
+        if statement.operation == "maximum":
+            source, bound = statement.operands
+            if isinstance(source, Value) and isinstance(bound, int | float) and bound == 0:
+                self.positive_parts[source] = statement.target
 
     def of(self, operand: Any, operation: str) -> Statement | None:
         """Return the statement that made the operand if it is this operation."""
@@ -146,6 +151,13 @@ def _mask(s: Statement, made: Definitions) -> Better | None:
     return None
 
 
+def _sign_of_positive_part(s: Statement, made: Definitions) -> Better | None:
+    """x > 0 where max(x, 0) > 0; then x itself is needed no more."""
+    source, zero = s.operands
+    positive = made.positive_parts.get(source) if isinstance(source, Value) else None
+    return _as(s, "greater", (positive, 0)) if positive is not None and zero == 0 else None
+
+
 # -- class indices -------------------------------------------------------------------------------------------
 
 
@@ -243,6 +255,7 @@ Rule = Callable[[Statement, Definitions], Better | None]
 
 _RULES: dict[str, tuple[Rule, ...]] = {
     **dict.fromkeys(BINARY, (_filled_operand,)),
+    "greater": (_filled_operand, _sign_of_positive_part),
     "where": (_filled_operand,),
     "index": (_index_is_reshape,),
     "permute": (_permute_is_reshape, _permute_twice),
