@@ -23,6 +23,8 @@ SECTIONS = {
     "Training": "training",
     "Data": "data",
     "Models": "model",
+    "Exercises": "exercises",
+    "Checks": "checking",
     "Certificates": "proving",
     "Summaries": "summaries",
 }
