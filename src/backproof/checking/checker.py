@@ -1,10 +1,17 @@
 """``check``: is this derivative right, and if not, where and why?"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ..arrays import dtype_name, require_floating, to_numpy
 from ..errors import OptionError
+from ..layers import Layer
+from ..losses import Loss
+from ..losses.base import require_loss
+from ..network import Network
 from .inspection import inspect_problem
+from .own_subjects import factors, layer_problem, loss_problem, network_problem
 from .report import Report
 from .subjects import problem_of
 
@@ -52,8 +59,42 @@ def check(
     if oracle not in ORACLES:
         raise OptionError(f"check: oracle={oracle!r}, expected one of {', '.join(ORACLES)}.")
     given = {"jacobian": jacobian, "vjp": vjp, "jvp": jvp, "gradient": gradient}
-    problem = problem_of(subject, inputs, given, names)
-    return inspect_problem(problem, oracle, seed)
+    if isinstance(subject, Layer | Loss | Network):
+        return _own(subject, inputs, theta, y, loss, seed, oracle)
+    return inspect_problem(problem_of(subject, inputs, given, names), oracle, seed)
+
+
+def _own(subject: Any, inputs: tuple[Any, ...], theta: Any, y: Any, loss: Any, seed: int, oracle: str) -> Report:
+    """Return the report on a layer, a loss or a network of ours."""
+    who = type(subject).__name__
+    if len(inputs) == 2 and y is None and not isinstance(subject, Layer):
+        y, inputs = inputs[1], inputs[:1]
+    if len(inputs) != 1:
+        raise OptionError(f"check: {len(inputs)} inputs came for {who}, expected one: check({who.lower()}, x).")
+    x = inputs[0]
+    require_floating(to_numpy(x), f"check: the input of {who}")
+    if isinstance(subject, Layer):
+        return inspect_problem(layer_problem(subject, x, theta, seed), oracle, seed)
+    if isinstance(subject, Loss):
+        return inspect_problem(loss_problem(subject, x, y), oracle, seed)
+    if loss is not None:
+        require_loss("check", loss)
+    theta = subject.initialize(seed, dtype_name(x)) if theta is None else theta
+    report = inspect_problem(network_problem(subject, x, theta, y, loss), oracle, seed)
+    return report if report.ok else _with_layer(report, subject, theta, x, y, loss, seed)
+
+
+def _with_layer(report: Report, net: Network, theta: Any, x: Any, y: Any, loss: Any, seed: int) -> Report:
+    """Return the report with the factor at fault: the first layer, or the loss, that is wrong by itself."""
+    for place, layer, own, at in factors(net, theta, x):
+        found = inspect_problem(layer_problem(layer, at, own, seed, f"layer {place}, {layer.label}"), "auto", seed)
+        if not found.ok:
+            return replace(report, cause=found.cause, layer=place, factor=found)
+    if loss is not None:
+        found = inspect_problem(loss_problem(loss, net.forward(theta, to_numpy(x)), y), "auto", seed)
+        if not found.ok:
+            return replace(report, cause=found.cause, layer="loss", factor=found)
+    return report
 
 
 def assert_derivative(subject: Any, *inputs: Any, **options: Any) -> None:

@@ -109,7 +109,7 @@ def _report(
 def _probed(report: Report) -> Report:
     """Say what random probes can miss."""
     sizes = [block.tolerance for block in report.blocks if block.ok]
-    size = f" of norm above {10 * max(sizes):.1e}" if sizes else ""
+    size = f" of norm above {10 * max(sizes):.1e} (arguments in units of their size)" if sizes else ""
     note = (
         f"too large to compare every entry: {PROBES} random probes u J v of each block; a fault{size} is missed with "
         f"a probability of at most {probability():.0e}"

@@ -230,7 +230,7 @@ class Judge:
             residual=None if finding is None else finding.residual,
             out_shape=self.oracle.out_shape,
             in_shape=shape,
-            heat=() if comparison.ok else heat_of(ratio),
+            heat=() if comparison.ok else heat_of(_pictured(ratio, shape)),
         )
 
 
@@ -246,3 +246,8 @@ def batches_of(problem: Problem, out_shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _unraveled(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(k) for k in np.unravel_index(position, shape)) if shape else ()
+
+
+def _pictured(ratio: Any, shape: tuple[int, ...]) -> Any:
+    """Return a gradient in the shape of its argument, which shows more than one row."""
+    return ratio.reshape(shape[0], -1) if ratio.shape[0] == 1 and len(shape) > 1 else ratio

@@ -89,6 +89,7 @@ class Report:
         layer: of a network, the layer at fault, as ``"1.0"``; None if there is none.
         missed: probability at most that random probes missed a fault of the size the text names; None if every
             entry was compared.
+        factor: the report on the layer at fault alone.
     """
 
     ok: bool
@@ -99,7 +100,8 @@ class Report:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     layer: str | None = None
-    missed: float | None = field(default=None)
+    missed: float | None = None
+    factor: "Report | None" = field(default=None)
 
     def __bool__(self) -> bool:
         return self.ok
@@ -129,6 +131,8 @@ class Report:
         for block in self.blocks:
             lines += _block_lines(block)
         lines += [f"  note: {note}" for note in self.notes]
+        if self.factor is not None:
+            lines += ["", *self.factor.text().splitlines()]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -142,6 +146,7 @@ class Report:
             "notes": list(self.notes),
             "layer": self.layer,
             "missed": self.missed,
+            "factor": None if self.factor is None else self.factor.to_dict(),
             "blocks": [block.to_dict() for block in self.blocks],
         }
 

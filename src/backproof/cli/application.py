@@ -26,6 +26,8 @@ measure, prove, certify.
   backproof summary digits.backproof
   backproof spectrum digits.backproof digits -o spectrum.npz
   backproof prove digits.backproof -o digits.v
+  backproof check layers.py::softmax --input 3x4
+  backproof write digits.backproof -o digits_backprop.py
   backproof certify digits.backproof digits
 
 DATA is a built-in word (digits, iris, wine, breast_cancer, diabetes), a CSV, Parquet, NPZ or NPY file, a folder of
@@ -54,7 +56,7 @@ def _root(
 
 def application() -> typer.Typer:
     """Return the application with all its commands."""
-    from . import certifying, evaluation, measuring, prediction, proving, summarizing, training
+    from . import certifying, checking, evaluation, measuring, prediction, proving, summarizing, training, writing
 
     app = typer.Typer(name="backproof", help=_ABOUT, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     app.callback(help=_ABOUT)(_root)
@@ -63,6 +65,8 @@ def application() -> typer.Typer:
     app.command("evaluate")(evaluation.evaluate)
     app.command("summary")(summarizing.summarize)
     app.command("prove")(proving.prove)
+    app.command("check")(checking.check)
+    app.command("write")(writing.write)
     app.command("certify")(certifying.certify)
     for measure in (measuring.jacobian, measuring.spectrum, measuring.ntk, measuring.ggn):
         app.command(measure.__name__)(measure)
