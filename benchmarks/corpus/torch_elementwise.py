@@ -160,7 +160,7 @@ CROSS_ENTROPY = Case(
         Fault(
             "not divided by the batch",
             function(cross_entropy, lambda x, u: 4 * cross_entropy_slope(x, u)),
-            (Cause.FACTOR,),
+            (Cause.MISSING_MEAN, Cause.FACTOR),
         ),
         Fault("sign", function(cross_entropy, lambda x, u: -cross_entropy_slope(x, u)), (Cause.SIGN,)),
         Fault(
