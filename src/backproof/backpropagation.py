@@ -60,7 +60,7 @@ def value_and_gradient(
         loss: a loss, as in ``CrossEntropy()``.
         weights: (batch,) example weights.
         tally: counts the multiplications of the backward pass.
-        out: parameters whose vector the gradient is written into (NumPy), saving an allocation.
+        out: parameters whose vector the gradient is written into (NumPy, PyTorch), saving an allocation.
 
     Raises:
         ShapeError, DtypeError, DataError: an argument does not fit; the message names the layer or the loss.
@@ -191,7 +191,7 @@ class _Blocks:
     """Where the recursion adds up delta B by parameter: on NumPy straight in the gradient's vector."""
 
     def __init__(self, net: Network, theta: Parameters, out: Parameters | None) -> None:
-        self.net, self.theta = net, theta
+        self.net, self.theta, self.out = net, theta, out
         self.seen: set[str] = set()
         self.whole = _empty_gradient(theta, out)
         self.blocks = self.whole.flat() if self.whole is not None else {}
@@ -207,7 +207,11 @@ class _Blocks:
     def gradient(self) -> Parameters:
         """Return the gradient as parameters, every one of which was visited."""
         if self.whole is None:
-            return _assemble(self.net, self.theta, self.blocks)
+            found = _assemble(self.net, self.theta, self.blocks)
+            if self.out is None:
+                return found
+            self.out.vector.copy_(found.vector)
+            return self.out
         # An unknown name makes more blocks than parameters, a forgotten one leaves fewer seen.
         if not len(self.seen) == len(self.blocks) == len(self.theta):
             raise _wrong_names(self.net, self.theta, self.seen)
@@ -217,8 +221,11 @@ class _Blocks:
 def _empty_gradient(theta: Parameters, out: Parameters | None) -> Parameters | None:
     """Return where the gradient is written: a vector with views on NumPy, None for other libraries."""
     if not is_numpy(theta.like):
-        if out is not None:
-            raise OptionError(f"value_and_gradient: out is for NumPy alone, but theta is of {library(theta.like)}.")
+        if out is not None and not _takes_torch(out, theta):
+            raise OptionError(
+                f"value_and_gradient: theta is of {library(theta.like)}; out is for NumPy and PyTorch, expected other "
+                "parameters with the names, shapes, dtype and device of theta."
+            )
         return None
     if out is None:
         return theta.with_vector(np.empty_like(theta.vector))
@@ -228,6 +235,15 @@ def _empty_gradient(theta: Parameters, out: Parameters | None) -> Parameters | N
             "as in theta.copy()."
         )
     return out
+
+
+def _takes_torch(out: Any, theta: Parameters) -> bool:
+    """Whether ``out`` can take a gradient of tensors."""
+    if library(theta.like) != "torch" or not isinstance(out, Parameters) or library(out.like) != "torch":
+        return False
+    mine, theirs = out.vector, theta.vector
+    same = list(out.layout.shapes.items()) == list(theta.layout.shapes.items()) and mine.dtype == theirs.dtype
+    return same and mine.device == theirs.device and mine.data_ptr() != theirs.data_ptr() and not mine.requires_grad
 
 
 def _like(out: Parameters, theta: Parameters) -> bool:

@@ -76,13 +76,14 @@ class Parameters(Mapping[str, Array]):
         self._views: dict[str, Array] = {}
 
     @classmethod
-    def of_arrays(cls, layout: Layout, arrays: Mapping[str, Array]) -> "Parameters":
-        """Return parameters that hold these arrays, one for every name, for a library whose arrays are not written.
+    def of_arrays(cls, layout: Layout, arrays: Mapping[str, Array], vector: Array | None = None) -> "Parameters":
+        """Return parameters that hold these arrays, one for every name.
 
-        Nothing is checked: inside JAX's transformations the arrays may be anything in the place of arrays.
+        They are views of ``vector``, or have none, in a library whose arrays are not written. Nothing is checked:
+        inside JAX's transformations the arrays may be anything in the place of arrays.
         """
         theta = cls.__new__(cls)
-        theta.layout, theta._vector, theta._views = layout, None, dict(arrays)
+        theta.layout, theta._vector, theta._views = layout, vector, dict(arrays)
         return theta
 
     @property
