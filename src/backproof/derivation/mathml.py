@@ -62,7 +62,8 @@ def grid(rows: Iterable[Iterable[str]], name: str = "") -> str:
     """Return cells in rows and columns."""
     lines = ("".join(f"<mtd>{cell}</mtd>" for cell in line) for line in rows)
     named = f' class="{name}"' if name else ""
-    return f"<mtable{named}>{''.join(f'<mtr>{line}</mtr>' for line in lines)}</mtable>"
+    large = ' displaystyle="true"' if name == "sides" else ""
+    return f"<mtable{named}{large}>{''.join(f'<mtr>{line}</mtr>' for line in lines)}</mtable>"
 
 
 @final
@@ -114,7 +115,7 @@ class Printer:
         letter = _LETTERS.get(node.name, node.name)
         shown = f"<mi>{escape(letter)}</mi>" if len(letter) == 1 else f'<mi mathvariant="normal">{escape(letter)}</mi>'
         if node.accent:
-            shown = f'<mover accent="true">{shown}{operator("~", stretchy="false")}</mover>'
+            shown = f'<mover accent="true">{shown}{_accent(node.accent)}</mover>'
         low, high = _script(node.subscript), _script(node.superscript)
         if node.subscript and node.superscript:
             shown = f"<msubsup>{shown}{low}{high}</msubsup>"
@@ -310,6 +311,10 @@ def number(value: Any) -> str:
     if not power:
         return row(sign, digits) if sign else digits
     return row(sign, digits, operator("·"), f"<msup><mn>10</mn>{number(int(power))}</msup>")
+
+
+def _accent(name: str) -> str:
+    return operator("‾", stretchy="true") if name == "bar" else operator("~", stretchy="false")
 
 
 def _script(text: str) -> str:

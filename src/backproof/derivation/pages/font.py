@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,7 @@ FAMILY = "Backproof Math"
 
 _FILE = "fonts/STIXTwoMath-Regular.ttf"
 _GREEK = "αβγδεϵζηθλμνξπρσςτφϕχψωΓΔΘΛΞΠΣΦΨΩ"
-_SIGNS = "·×⊗⊙−±∂∇∘→←↦⟼∈ℝ′″…⋯⋮⋱∣∥‖⟨⟩⏟⏞∑∏√≤≥≈≠≡≪≫∞∥⊕⊤⊥ᵀ⌊⌋⌈⌉‾˜ˉˆ˙\u00a0\u2009\u2061\u2062\u2063"
+_SIGNS = "·×⊗⊙−±∂∇∘→←↦⟼∈ℝ′″…⋯⋮⋱∣∥‖⟨⟩⏟⏞∑∏√≤≥≈≠≡≪≫∞∥⊕⊤⊥ᵀ⌊⌋⌈⌉≔ℓ𝟎𝟏‾~˜ˉˆ˙\u00a0\u2009\u2061\u2062\u2063"
 
 
 def usual() -> frozenset[str]:
@@ -38,8 +39,8 @@ def italic(sign: str) -> str:
     return {"ϵ": "𝜖", "ϕ": "𝜙", "∂": "𝜕"}.get(sign, sign)
 
 
-def face(text: str = "") -> str:
-    """Return a ``@font-face`` rule that holds the font as data, with the signs of ``text`` and the usual ones.
+def face(used: Iterable[str] = ()) -> str:
+    """Return a ``@font-face`` rule that holds the font as data, with the signs used and the usual ones.
 
     The font's table of mathematical measures stays, and with it the larger variants and pieces of which brackets
     and braces are made at any size.
@@ -47,7 +48,7 @@ def face(text: str = "") -> str:
     Raises:
         MissingExtraError: fontTools or ziamath, which carries the font, is not installed.
     """
-    signs = usual() | set(text)
+    signs = usual() | set(used)
     data = base64.b64encode(_cut(frozenset(signs | {italic(sign) for sign in signs}))).decode()
     source = f"url(data:font/woff;base64,{data}) format('woff')"
     return f"@font-face {{ font-family: '{FAMILY}'; src: {source}; font-display: block; }}"
@@ -61,13 +62,13 @@ def _cut(signs: frozenset[str]) -> bytes:
         from fontTools.ttLib import TTFont
     except ImportError as error:
         raise missing_extra("the page of a derivation", "html") from error
-    font = TTFont(_path(), lazy=True)
-    cutter = subset.Subsetter(_options(subset))
-    cutter.populate(unicodes=[ord(sign) for sign in signs])
-    cutter.subset(font)
-    font.flavor = "woff"
     file = io.BytesIO()
-    font.save(file)
+    with TTFont(_path(), lazy=True) as font:
+        cutter = subset.Subsetter(_options(subset))
+        cutter.populate(unicodes=[ord(sign) for sign in signs])
+        cutter.subset(font)
+        font.flavor = "woff"
+        font.save(file)
     return file.getvalue()
 
 

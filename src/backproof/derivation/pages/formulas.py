@@ -14,7 +14,12 @@ _ROLES = {"B": "B", "theta": "theta", "W": "theta", "b": "theta", "x": "x", "A":
 
 @final
 class Formulas:
-    """Prints expressions as MathML that a template takes as it is."""
+    """Prints expressions as MathML that a template takes as it is.
+
+    Attributes:
+        roles: role by a symbol's name.
+        signs: every sign printed so far, of which the font must have a glyph.
+    """
 
     def __init__(self, network: NetworkFacts) -> None:
         symbols = {
@@ -25,12 +30,15 @@ class Formulas:
             )
         }  # fmt: skip
         self.roles = _ROLES | symbols
+        self.signs: set[str] = set()
 
     def print(self, expression: Expression, block: bool = False) -> "Markup":
         """Return the MathML of an expression."""
         from markupsafe import Markup
 
-        return Markup(mathml(expression, self.roles, block))
+        text = mathml(expression, self.roles, block)
+        self.signs.update(text)
+        return Markup(text)
 
     def word(self, text: str) -> "Markup":
         """Return text of any origin, escaped."""

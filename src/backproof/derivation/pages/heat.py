@@ -42,6 +42,19 @@ class Heat:
         return asdict(self)
 
 
+def coarse(matrix: Any, cells: int = CELLS) -> Any:
+    """Return a matrix of at most ``cells`` rows and columns, each entry the largest in magnitude of a block.
+
+    A mean would let thin structures, such as a diagonal, fade; the largest keeps them.
+    """
+    high = low = matrix
+    for axis, length in enumerate(matrix.shape):
+        if length > cells:
+            starts = np.arange(cells) * length // cells
+            high, low = np.maximum.reduceat(high, starts, axis=axis), np.minimum.reduceat(low, starts, axis=axis)
+    return np.where(-low > high, low, high)
+
+
 def heat(grid: Any, rows: int, columns: int) -> Heat:
     """Return the heat map of a grid (height, width) that stands for a matrix of ``rows`` and ``columns``."""
     finite = np.nan_to_num(np.asarray(grid, dtype=np.float64))

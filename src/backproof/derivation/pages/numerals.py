@@ -14,21 +14,26 @@ def entry(number: float) -> str:
     return _signed(text)
 
 
-def entries(matrix: Any) -> list[list[str]]:
-    """Return the numbers of a matrix, all to as many decimals as give the largest three significant digits."""
+def entries(matrix: Any) -> tuple[int, list[list[str]]]:
+    """Return the numbers of a matrix as texts, and the power of ten that they are to be multiplied by.
+
+    All have as many decimals as give the largest three significant digits; whole numbers stay as they are. An entry
+    that is exactly zero is ``0``, one that only rounds to it ``0.000``.
+    """
     finite = np.abs(matrix[np.isfinite(matrix)])
     largest = float(finite.max(initial=0.0))
-    power = 0 if largest == 0 else math.floor(math.log10(largest))
-    places = max(0, 2 - power) if -3 <= power < 6 else -1
+    size = 0 if largest == 0 else math.floor(math.log10(largest))
+    whole = size < 5 and bool((finite == np.floor(finite)).all())
+    power = 0 if whole or -3 <= size < 5 else size
+    places = 0 if whole else max(0, 2 - size + power)
 
     def text(number: float) -> str:
-        if number == 0 or (number == int(number) and largest < 1e5 and not (matrix % 1).any()):
-            return _signed(str(int(number)))
-        if places < 0:
-            return entry(number)
-        return _signed(f"{number:.{places}f}") if abs(number) >= 0.5 * 10.0**-places else _signed(f"{number:.0e}")
+        if number == 0 or not math.isfinite(number):
+            return "0" if number == 0 else _signed(f"{number}")
+        shown = f"{number / 10.0**power:.{places}f}"
+        return _signed(shown if float(shown) != 0 else shown.removeprefix("-"))
 
-    return [[text(float(number)) if math.isfinite(number) else str(number) for number in line] for line in matrix]
+    return power, [[text(float(number)) for number in line] for line in matrix]
 
 
 def _signed(text: str) -> str:

@@ -54,7 +54,7 @@ def page(derivation: Derivation, extras: Extras | None = None) -> str:
 
     gallery, formulas = Gallery(), Formulas(derivation.network)
     made = list(_parts(derivation, extras, formulas, gallery))
-    script, style = _script(), _style("")
+    script, style = _script(), _style(formulas.signs)
     return str(
         environment.get_template("page.html").render(
             title=extras.title or derivation.say(derivation.title),
@@ -110,8 +110,8 @@ def _script() -> str:
     return "(() => {\n'use strict';\n" + "\n".join(_static(name) for name in SCRIPTS) + "})();\n"
 
 
-def _style(text: str) -> str:
-    return face(text) + "\n" + "\n".join(_static(name) for name in STYLES)
+def _style(signs: set[str]) -> str:
+    return face(signs) + "\n" + "\n".join(_static(name) for name in STYLES)
 
 
 @lru_cache(maxsize=8)

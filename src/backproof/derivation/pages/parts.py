@@ -8,11 +8,14 @@ from typing import Any, final
 import numpy as np
 
 from ...errors import OptionError
+from ...operators import Kronecker
 from ..expressions import Expression, Symbol
+from ..figures import Figure
+from ..language import say
 from ..lines import Derivation, Fold, LayerFacts, Line, Section, Words
 from .chain import chain, runs
 from .formulas import Formulas
-from .pictures import Gallery, Picture
+from .pictures import DRAWN, Gallery, Picture
 from .plots import spectrum_curve, training_curve
 from .structures import pattern
 from .walk import walk
@@ -135,7 +138,20 @@ class _Derived:
 
     def say(self, sentence: Words | None) -> Any:
         """Return a sentence, escaped, with its formulas set."""
-        return "" if sentence is None else self.derivation.say(sentence)
+        if sentence is None:
+            return ""
+        from markupsafe import Markup, escape
+
+        formulas: list[Any] = []
+
+        def show(expression: Expression) -> str:
+            formulas.append(self.formulas.print(expression))
+            return f"\ue000{len(formulas) - 1}\ue001"
+
+        text = str(escape(_signs(say(sentence, self.derivation.choices.language, show))))
+        for place, formula in enumerate(formulas):
+            text = text.replace(f"\ue000{place}\ue001", formula)
+        return Markup(text)
 
     def runs(self, section: Section) -> list[dict[str, Any]]:
         """Return the items in order, neighbouring lines as one list."""
@@ -156,8 +172,22 @@ class _Derived:
         """Return one line."""
         math = "" if line.expression is None else self.formulas.print(line.expression, block=True)
         said = self.say(line.reason)
-        picture = None if line.figure is None else self.gallery.matrix(line.figure, "the numbers")
+        picture = (
+            None if line.figure is None else self.gallery.matrix(line.figure, "the numbers", structure=_word(line))
+        )
         return {"math": math, "reason": said, "source": self.derivation.source(line), "picture": picture}
+
+
+def _word(line: Line) -> str | None:
+    """Return "" for a structure that only says how the numbers were put together, else None."""
+    return "" if line.figure is not None and line.figure.structure == "product" else None
+
+
+def _signs(text: str) -> str:
+    """Return a sentence with the signs that plain text writes around."""
+    for plain, sign in ((" (x) ", " ⊗ "), ("^T", "ᵀ"), (" -> ", " → ")):
+        text = text.replace(plain, sign)
+    return text
 
 
 # -- pictures -------------------------------------------------------------------------------------------------
@@ -173,22 +203,35 @@ def _card(facts: LayerFacts, formulas: Formulas, gallery: Gallery) -> dict[str, 
     from markupsafe import Markup
 
     label = f"Jacobian of layer {facts.index}"
-    blocks = [
-        {
-            "pattern": Markup(pattern(block.structure)),
-            "name": name,
-            "note": f"{block.shape[0]:,} × {block.shape[1]:,}, {block.structure}",
-        }
-        for name, block in facts.blocks.items()
-    ]
+    blocks = [_block(name, block, gallery) for name, block in facts.blocks.items()]
     return {
         "name": formulas.print(facts.jacobian_symbol),
         "label": f"layer {facts.index}: {facts.label}",
         "structure": facts.jacobian.structure,
         "pattern": Markup(pattern(facts.jacobian.structure)),
-        "picture": gallery.matrix(facts.jacobian, label),
+        "picture": gallery.matrix(facts.jacobian, label, painted=True),
         "blocks": blocks,
     }
+
+
+def _block(name: str, block: Figure, gallery: Gallery) -> dict[str, Any]:
+    """Return a parameter's Jacobian: drawn whole, or, where that is too large, the factor that repeats."""
+    from markupsafe import Markup
+
+    drawn, says = block, ""
+    if block.size > DRAWN and isinstance(block.operator, Kronecker):
+        drawn = Figure(block.operator.right)
+        says = f"It is the identity of size {block.operator.left.shape[0]:,} ⊗ this row:"
+    made: dict[str, Any] = {
+        "pattern": Markup(pattern(block.structure)),
+        "name": name,
+        "note": f"{block.shape[0]:,} × {block.shape[1]:,}, {block.structure}",
+        "says": says,
+        "picture": None,
+    }
+    if drawn.size <= DRAWN and drawn.structure != "identity":
+        made["picture"] = gallery.matrix(drawn, f"Jacobian in {name}", painted=True)
+    return made
 
 
 def walked(derivation: Derivation, formulas: Formulas, gallery: Gallery) -> Part:

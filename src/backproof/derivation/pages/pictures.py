@@ -6,11 +6,15 @@ from typing import Any, final
 import numpy as np
 
 from ..figures import Figure, figure
-from .heat import CELLS, Heat, heat
+from .heat import Heat, coarse, heat
 from .numerals import entries, entry
 
 TYPESET, TABLE = 8, 31
 """The most rows and columns of a matrix that is typeset, and of one that is a table; a larger one is painted."""
+
+
+DRAWN = 2**21
+"""Entries of the largest matrix that is multiplied out for a picture."""
 
 
 @final
@@ -19,7 +23,7 @@ class Picture:
     """A matrix on the page.
 
     Attributes:
-        kind: ``"typeset"``, ``"table"`` or ``"canvas"``.
+        kind: ``"typeset"``, ``"table"``, ``"canvas"``, or ``"none"`` of a matrix too large to be drawn.
         rows, columns: of the matrix.
         name: its formula, as MathML, or empty.
         label: what it is, in words, for those who do not see it.
@@ -28,6 +32,7 @@ class Picture:
         cells: rows of (text, value); empty for a canvas.
         heat: key of the heat map's bytes; empty unless painted.
         scale: the largest magnitude, as text; of a canvas.
+        power: of ten by which the cells' texts are to be multiplied.
         reduced: how a cell stands for several entries, in words; empty where it does not.
     """
 
@@ -42,6 +47,7 @@ class Picture:
     heat: str = ""
     scale: str = ""
     reduced: str = ""
+    power: int = 0
 
 
 @final
@@ -57,7 +63,13 @@ class Gallery:
         self._keys: dict[Heat, str] = {}
 
     def matrix(
-        self, values: Figure | Any, label: str, name: str = "", part: str = "", structure: str | None = None
+        self,
+        values: Figure | Any,
+        label: str,
+        name: str = "",
+        part: str = "",
+        structure: str | None = None,
+        painted: bool = False,
     ) -> Picture:
         """Return the picture of a figure, or of an array, of which a vector is taken as one row.
 
@@ -67,23 +79,29 @@ class Gallery:
             name: its formula as MathML.
             part: of a product, else empty.
             structure: said in the note instead of the figure's own; empty to say none.
+            painted: as a heat map also where it is small.
         """
         made = values if isinstance(values, Figure) else figure(np.atleast_2d(np.asarray(values, dtype=np.float64)))
         m, n = made.shape
-        said = made.structure if structure is None else structure
-        note = ", ".join(word for word in (f"{m} × {n}", said, f"norm {entry(made.norm())}") if word)
-        label = f"{label}: {note}"
-        if max(m, n) > TABLE:
-            painted = heat(made.heat(CELLS), m, n)
-            return Picture("canvas", m, n, name, label, note, part, [], self._keep(painted), entry(painted.scale),
-                           _reduction(painted))  # fmt: skip
+        words = [f"{m:,} × {n:,}", made.structure if structure is None else structure]
+        if made.size > DRAWN:
+            note = ", ".join([*words, "too large to be drawn"])
+            return Picture("none", m, n, name, f"{label}: {note}", note)
         array = made.array()
+        note = ", ".join(word for word in (*words, f"norm {entry(float(np.linalg.norm(array)))}") if word)
+        if painted or max(m, n) > TABLE:
+            made_heat = heat(coarse(array), m, n)
+            scale, reduced = entry(made_heat.scale), _reduction(made_heat)
+            return Picture(
+                "canvas", m, n, name, f"{label}: {note}", note, part, [], self._keep(made_heat), scale, reduced
+            )
+        power, texts = entries(array)
         cells = [
-            [(text, f"{float(x):.6g}") for text, x in zip(texts, line, strict=True)]
-            for texts, line in zip(entries(array), array, strict=True)
+            [(text, f"{float(x):.6g}") for text, x in zip(line, numbers, strict=True)]
+            for line, numbers in zip(texts, array, strict=True)
         ]
         kind = "typeset" if max(m, n) <= TYPESET else "table"
-        return Picture(kind, m, n, name, label, note, part, cells)
+        return Picture(kind, m, n, name, f"{label}: {note}", note, part, cells, power=power)
 
     def image(self, values: Any, shape: tuple[int, int], label: str, name: str = "") -> Picture:
         """Return a vector as an image: always painted."""

@@ -10,10 +10,7 @@ from ..expressions import Equation, Expression, Map, Partial, Symbol, Times, Tra
 from ..lines import Derivation, LayerFacts
 from .chain import runs
 from .formulas import Formulas
-from .pictures import TYPESET, Gallery, Picture
-
-WIDEST = 2**16
-"""Columns of a parameter Jacobian that is still drawn; of a wider one only its product with delta is."""
+from .pictures import DRAWN, TYPESET, Gallery, Picture
 
 
 @final
@@ -147,7 +144,7 @@ class _Walk:
             says = "The Kronecker factor makes it one column times one row: every entry is a delta times an input."
             return Fallen(formula, says, (*self._factors(facts, symbol, state), result))
         block = facts.blocks.get(name)
-        if block is None or block.shape[1] != gradient.size or block.shape[1] > WIDEST or block.size > 2**22:
+        if block is None or block.shape[1] != gradient.size or block.size > DRAWN:
             return Fallen(formula, "Delta times B, in the parameter's own shape.", (replace(result, part=""),))
         if block.structure == "identity":
             return Fallen(formula, "B is the identity, so the gradient is delta itself.", (replace(result, part=""),))
