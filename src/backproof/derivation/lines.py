@@ -247,5 +247,16 @@ class Derivation:
 
         return render(self, width)
 
+    def latex(self, fragment: bool = False) -> str:
+        r"""Return the derivation as an article for pdflatex.
+
+        Args:
+            fragment: return only what stands between ``\begin{document}`` and ``\end{document}``; its first lines say
+                which packages it needs.
+        """
+        from . import latex
+
+        return latex.fragment(self) if fragment else latex.article(self)
+
     def __str__(self) -> str:
         return self.text()

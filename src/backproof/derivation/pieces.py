@@ -60,7 +60,9 @@ def grid(rows: Sequence[Sequence[Piece]], left: str, right: str, columns: str = 
 def number(value: Any) -> Piece:
     """Return a number of a formula or a matrix."""
     tex = latex_number(value)
-    shown = tex.replace(r" \cdot ", "..").replace(r"\infty", "o").replace("{", "").replace("}", "")
+    if tex.lstrip("-").isdigit() and len(tex.lstrip("-")) > 4:
+        tex = f"{int(tex):,}".replace(",", r"\,")
+    shown = tex.replace(r" \cdot ", "..").replace(r"\,", "").replace(r"\infty", "o").replace("{", "").replace("}", "")
     return Piece(tex, 0.5 * len(shown) + (0.3 if shown.startswith("-") else 0.0), r"\frac" in tex)
 
 

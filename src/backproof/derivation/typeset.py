@@ -14,6 +14,7 @@ __all__ = ["RELATIONS", "inline", "multiplied", "operand", "operands", "signed",
 
 _FUNCTIONS = {"sigmoid": r"\sigma", "Phi": r"\Phi", "phi": r"\varphi"}
 _OPERATORS = {"exp", "log", "tanh", "sin", "cos"}
+_ACCENTS = {"tilde": "tilde", "bar": "overline"}
 RELATIONS = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", ":=": r"\mathrel{:=}", "<": "<", ">": ">", "=": "="}
 
 
@@ -53,7 +54,7 @@ def operands(parts: tuple[e.Expression, ...], shown: e.Shown, precedence: int) -
 @typeset.register
 def _(node: e.Symbol) -> Piece:
     base = letter(node.name)
-    tex = rf"\tilde{{{base.tex}}}" if node.accent else base.tex
+    tex = rf"\{_ACCENTS[node.accent]}{{{base.tex}}}" if node.accent else base.tex
     low, high = script(node.subscript), script(node.superscript)
     tex += f"_{{{low.tex}}}" if node.subscript else ""
     tex += f"^{{{high.tex}}}" if node.superscript else ""
@@ -119,7 +120,9 @@ def _(node: e.Transpose) -> Piece:
 @typeset.register
 def _(node: e.Differential) -> Piece:
     inner = operand(node.operand, 3)
-    return Piece(rf"\mathrm{{d}}{inner.tex}", inner.width + 0.6, inner.tall)
+    # Before a word the sign would read as its first letter.
+    gap = r"\," if inner.tex.startswith((r"\mathrm", r"\overline", r"\text")) else ""
+    return Piece(rf"\mathrm{{d}}{gap}{inner.tex}", inner.width + 0.8, inner.tall)
 
 
 def _named(name: str, argument: e.Expression, width: float) -> Piece:

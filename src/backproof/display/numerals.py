@@ -28,9 +28,11 @@ def _plain(value: Any, digits: int) -> str:
     if isinstance(value, Fraction):
         return str(value)
     try:
-        text = f"{float(value):.{digits}g}"
+        plain = float(value)
     except (TypeError, ValueError):
         return str(value)  # complex steps, balls, symbols
+    # Whole numbers are counts more often than measurements, and a count loses no digit.
+    text = str(int(plain)) if abs(plain) < 1e12 and plain == int(plain) else f"{plain:.{digits}g}"
     return "0" if text == "-0" else text
 
 

@@ -1,0 +1,73 @@
+r"""What the article and the fragment share: packages, commands, and the frame of the article."""
+
+from .heatmaps import LEVELS
+
+__all__ = ["ARTICLE", "DEFINITIONS", "PACKAGES"]
+
+PACKAGES = r"""\usepackage{amsmath,amssymb,adjustbox,booktabs,xcolor}
+"""
+
+_ORANGE, _BLUE = (217, 95, 2), (31, 110, 190)
+
+
+def _colours() -> str:
+    lines = []
+    for name, colour in (("p", _ORANGE), ("n", _BLUE)):
+        for level in range(1, LEVELS + 1):
+            share = level / LEVELS
+            mixed = ",".join(str(round(255 + share * (part - 255))) for part in colour)
+            lines.append(rf"\definecolor{{bp{name}{level}}}{{RGB}}{{{mixed}}}%")
+    return "\n".join(lines)
+
+
+DEFINITIONS = (
+    r"""\makeatletter
+\providecommand{\bpwhy}[2]{\itshape #1\if\relax\detokenize{#2}\relax\else~ \bpsource{#2}\fi}
+\providecommand{\bpsource}[1]{{\normalfont\footnotesize\textcolor{black!55}{(#1)}}}
+\providecommand{\bpshape}[1]{\textcolor{black!50}{\footnotesize #1}}
+\providecommand{\bpline}[4]{% reason, source, shape, formula: side by side
+  \par\vspace{0.35\baselineskip}\noindent
+  \makebox[0.56\linewidth][l]{\hspace{1.2em}$\vcenter{\hbox{\adjustbox{max width=0.53\linewidth}{$\displaystyle #4$}}}$}%
+  $\vcenter{\hbox{\parbox{0.33\linewidth}{\small\raggedright\bpwhy{#1}{#2}}}}$%
+  \hfill\bpshape{#3}\par}
+\providecommand{\bplines}[4]{% the same, the reason above the formula
+  \par\vspace{0.35\baselineskip}\noindent{\small\bpwhy{#1}{#2}}\par\nopagebreak
+  \noindent\hspace*{1.2em}$\vcenter{\hbox{\adjustbox{max width=0.86\linewidth}{$\displaystyle #4$}}}$\hfill\bpshape{#3}\par}
+\providecommand{\bpfold}[1]{\par\smallskip\begin{center}\small\itshape #1\end{center}\smallskip}
+\@ifundefined{bpside}{\newlength{\bpside}}{}%
+\providecommand{\bpp}[2]{{\color{bpp#1}\rule[-0.15pt]{#2\bpside}{\dimexpr\bpside+0.3pt\relax}}}
+\providecommand{\bpn}[2]{{\color{bpn#1}\rule[-0.15pt]{#2\bpside}{\dimexpr\bpside+0.3pt\relax}}}
+\providecommand{\bpz}[1]{\hspace*{#1\bpside}\rule{0pt}{\bpside}}
+\providecommand{\bpnl}{}
+\providecommand{\bpheat}[2]{{\setlength{\bpside}{#1}\setlength{\fboxsep}{0.6pt}\setlength{\fboxrule}{0.3pt}%
+  \def\bpnl{\cr}\fcolorbox{black!40}{white}{\vbox{\offinterlineskip\halign{##\hfil\cr #2}}}}}
+\providecommand{\bpfigure}[2]{\par\nopagebreak\vspace{2pt}{\noindent\hspace*{1.2em}%
+  \begin{tabular}{@{}r@{\quad}l@{}}$\vcenter{\hbox{\adjustbox{max width=0.62\linewidth}{#1}}}$ &
+  \footnotesize\begin{tabular}{@{}l@{}}#2\end{tabular}\end{tabular}\par}}
+\makeatother
+"""
+    + _colours()
+    + "\n"
+)
+"""Commands that the body uses; ``\\providecommand`` leaves those of a document of one's own alone."""
+
+ARTICLE = r"""\documentclass[11pt,a4paper]{{article}}
+\usepackage[T1]{{fontenc}}
+\usepackage[utf8]{{inputenc}}
+\usepackage{{mathpazo}}
+\linespread{{1.04}}
+\renewcommand{{\ttdefault}}{{txtt}}
+\usepackage[margin=26mm]{{geometry}}
+\usepackage{{microtype}}
+{packages}\usepackage[hidelinks]{{hyperref}}
+\setcounter{{MaxMatrixCols}}{{40}}
+\setlength{{\parindent}}{{0pt}}
+\setlength{{\parskip}}{{0.3\baselineskip plus 2pt}}
+\emergencystretch=3em
+{definitions}
+\hypersetup{{pdftitle={{{title}}}}}
+\begin{{document}}
+\begin{{center}}\LARGE {title}\end{{center}}
+{body}
+\end{{document}}
+"""
