@@ -1,6 +1,7 @@
 """``explain``: the derivation of a network at a point, as data."""
 
 import operator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .expressions import Differential, Partial
 from .facts import network_facts
 from .language import LANGUAGES
 from .layering import layer_sections
-from .lines import Choices, Derivation, Section, words
+from .lines import Choices, Derivation, Fold, Line, Section, words
 from .naming import LOSS, NOTATIONS, TARGET, THETA, Names
 from .sections.batch import batch_form
 from .sections.composition import composition
@@ -89,7 +90,19 @@ def explain(
     setting = _setting(net, theta, x, y, loss, index, choices)
     sections = _sections(setting, choices, y, index, guessed)
     facts = network_facts(setting, x.shape[0], index, None if y is None else y[index])
-    return Derivation(words("title", layers=len(net)), tuple(sections), choices, facts)
+    kept = tuple(_pruned(section, setting.level) for section in sections)
+    return Derivation(words("title", layers=len(net)), kept, choices, facts)
+
+
+def _pruned(section: Section, level: int) -> Section:
+    """Return the section without the lines that more detail would print."""
+    items: list[Line | Fold | Section] = []
+    for item in section.items:
+        if isinstance(item, Section):
+            items.append(_pruned(item, level))
+        elif not isinstance(item, Line) or item.level <= level:
+            items.append(item)
+    return replace(section, items=tuple(items))
 
 
 # -- what came ------------------------------------------------------------------------------------------------

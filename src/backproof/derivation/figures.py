@@ -1,5 +1,6 @@
 """Numbers to be looked at: a matrix in full where it is small, else its shape, structure, norm and heat map."""
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from ..operators import Dense, Operator, Product, Selection
+from ..operators import Dense, Diagonal, Identity, Kronecker, Operator, Product, Selection
 
 __all__ = ["Figure", "figure"]
 
@@ -34,10 +35,8 @@ class Figure:
     @property
     def structure(self) -> str:
         """Its structure in a word, as in ``"diagonal"`` or ``"kronecker"``; another order of columns keeps it."""
-        operator = self.operator
-        if isinstance(operator, Product) and len(operator.factors) == 2 and isinstance(operator.factors[1], Selection):
-            operator = operator.factors[0]
-        return operator.structure
+        first = _reordered(self.operator)
+        return self.operator.structure if first is None else first.structure
 
     @property
     def size(self) -> int:
@@ -51,11 +50,23 @@ class Figure:
 
     def norm(self) -> float:
         """Return the Frobenius norm."""
-        return math.sqrt(sum(float((rows * rows).sum()) for _, rows in self._rows()))
+        return self._measures[0]
 
     def nonzero(self) -> float:
         """Return the share of entries that are not zero."""
-        return sum(int(np.count_nonzero(rows)) for _, rows in self._rows()) / max(1, self.size)
+        return self._measures[1]
+
+    @functools.cached_property
+    def _measures(self) -> tuple[float, float]:
+        """Norm and share, found in one pass through the entries, or from the parts of a structure."""
+        return _measured(self.operator) or self._passed()
+
+    def _passed(self) -> tuple[float, float]:
+        squares, count = 0.0, 0
+        for _, rows in self._rows():
+            squares += float(np.vdot(rows, rows))
+            count += int(np.count_nonzero(rows))
+        return math.sqrt(squares), count / max(1, self.size)
 
     def heat(self, most: int = 64) -> Any:
         """Return the matrix shrunk to at most ``most`` x ``most``: of every block the entry largest in magnitude."""
@@ -83,6 +94,28 @@ class Figure:
             unit = np.zeros((1, count, m))
             unit[0, np.arange(count), start + np.arange(count)] = 1
             yield start, np.asarray(self.operator.pull(unit))[0]
+
+
+def _measured(operator: Operator) -> tuple[float, float] | None:
+    """Return norm and share of entries where the structure gives them without its entries, else None."""
+    if isinstance(operator, Identity):
+        return math.sqrt(operator.n), 1 / operator.n
+    if isinstance(operator, Kronecker):
+        left, right = Figure(operator.left), Figure(operator.right)
+        return left.norm() * right.norm(), left.nonzero() * right.nonzero()
+    if isinstance(operator, Diagonal):
+        entries = np.asarray(operator.diagonal)
+        return float(np.linalg.norm(entries)), np.count_nonzero(entries) / entries.size**2
+    first = _reordered(operator)
+    return None if first is None else Figure(first)._measures
+
+
+def _reordered(operator: Operator) -> Operator | None:
+    """Return what an operator is with its columns in another order, None if it is no such thing."""
+    if not (isinstance(operator, Product) and len(operator.factors) == 2):
+        return None
+    right = operator.factors[1]
+    return operator.factors[0] if isinstance(right, Selection) and right.shape[0] == right.shape[1] else None
 
 
 def figure(matrix: Any) -> Figure:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..layers import Shared
+from ..layers import AugmentedLinear, LayerNorm, Linear, RMSNorm, Shared
 from ..layers.base import LastAxis
 from ..operators import Dense
 from .expressions import BlockColumn, BlockDiagonal, BlockRow, Differential, Equation
@@ -15,28 +15,38 @@ from .rules.registry import derive
 from .rules.writing import Derived, Writer, plus, times
 from .sites import Block, Site
 
-__all__ = ["LEVELS", "layer_section", "layer_sections"]
+__all__ = ["layer_section", "layer_sections"]
 
-LEVELS = {"outline": 1, "standard": 2, "full": 3}
 FOLD_FROM = {"outline": 8, "standard": 8, "full": 60}
 """The number of layers above which repeated ones are folded."""
 
 
 def layer_sections(sites: tuple[Site, ...], detail: str, inside: str = "") -> list[Line | Fold | Section]:
     """Return the sections of layers in a row, repeated ones folded in a long network."""
-    keys = [(site.layer, site.input_shape) for site in sites]
-    pieces: list[int | Run] = list(runs(keys)) if len(sites) > FOLD_FROM[detail] else list(range(len(sites)))
+    folding = len(sites) > FOLD_FROM[detail]
+    keys = [_steps_of(site) for site in sites]
+    pieces: list[int | Run] = list(runs(keys)) if folding else list(range(len(sites)))
     items: list[Line | Fold | Section] = []
     seen: dict[object, Site] = {}
     for piece in pieces:
         if isinstance(piece, Run):
             items.append(_fold(sites, piece))
-        elif keys[piece] in seen and len(sites) > FOLD_FROM[detail]:
+        elif keys[piece] in seen and folding:
             items.append(_fold_one(sites, piece, seen[keys[piece]]))
         else:
             seen.setdefault(keys[piece], sites[piece])
             items.append(layer_section(sites[piece], detail))
     return items
+
+
+def _steps_of(site: Site) -> tuple[object, ...]:
+    """Return what decides the steps of a layer's derivation: for many layers all but the sizes."""
+    layer, axes = site.layer, len(site.input_shape)
+    if isinstance(layer, Linear | AugmentedLinear):
+        return type(layer), layer.bias, axes
+    if isinstance(layer, LayerNorm | RMSNorm):
+        return type(layer), layer.gain, getattr(layer, "bias", False), axes
+    return layer, site.input_shape if site.parts else axes
 
 
 def _fold(sites: tuple[Site, ...], run: Run) -> Fold:
@@ -60,11 +70,9 @@ def _fold_one(sites: tuple[Site, ...], place: int, like: Site) -> Fold:
 
 def layer_section(site: Site, detail: str) -> Section:
     """Return the derivation of one layer, with those of its parts inside."""
-    level = LEVELS[detail]
     items: list[Line | Fold | Section] = list(_parts(site, detail))
     derived = _places(site) if _has_places(site) else derive(site)
-    items += [item for item in derived.items if not isinstance(item, Line) or item.level <= level]
-    items += [item for item in _identified(site, derived).items if not isinstance(item, Line) or item.level <= level]
+    items += [*derived.items, *_identified(site, derived).items]
     title = words("title_layer", label=site.label, name=layer_name(site.layer))
     return Section("layer", title, tuple(items), int(site.label) if site.label.isdigit() else 0)
 

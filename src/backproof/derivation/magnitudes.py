@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..operators import LowRankUpdate
 from .differentials import differential
-from .evaluation import Values, evaluate
+from .evaluation import Values, dense, evaluate
 from .expressions import (
     Annotated,
     BlockColumn,
@@ -22,8 +23,10 @@ from .expressions import (
     Hadamard,
     Kronecker,
     Negative,
+    Partial,
     Plus,
     SumOver,
+    Symbol,
     Times,
     Transpose,
     Vec,
@@ -35,6 +38,16 @@ __all__ = ["magnitude"]
 @functools.singledispatch
 def magnitude(expression: Expression, values: Values) -> Any:
     """Return the value with every sum taken of magnitudes: an array of the value's shape, at least as large."""
+    return np.abs(evaluate(expression, values))
+
+
+@magnitude.register(Symbol)
+@magnitude.register(Partial)
+def _(expression: Symbol | Partial, values: Values) -> Any:
+    found = values.get(expression)
+    if isinstance(found, LowRankUpdate):
+        U, V = (np.abs(array).reshape(array.shape[-2:]) for array in (found.U, found.V))
+        return np.abs(dense(found.base)) + U @ V.T
     return np.abs(evaluate(expression, values))
 
 

@@ -51,17 +51,21 @@ def _line(derivation: Derivation, line: Line, width: int) -> Iterator[str]:
     if line.expression is None:
         yield from textwrap.wrap(reason, width)
         return
+    shown = derivation.choices.detail != "outline" and line.figure is not None
+    numbers = _numbers(line.figure, width) if shown and line.figure is not None else []
+    if shown and not numbers and line.figure is not None:
+        reason += _facts(line.figure)
     formula = _folded(pieces(line.expression), width)
     shape = "" if line.shape in (None, (1, 1)) else " x ".join(map(str, line.shape or ()))
     note = f"[{shape}] {reason}" if shape else reason
     last = formula[-1]
-    if len(formula) == 1 and cells(last) + cells(note) + 4 <= width:
+    if cells(last) + cells(note) + 4 <= width:
+        yield from formula[:-1]
         yield last + " " * (width - cells(last) - cells(note)) + note
     else:
         yield from formula
         yield from textwrap.wrap(note, width, initial_indent=_INDENT * 2, subsequent_indent=_INDENT * 2)
-    if line.figure is not None:
-        yield from _figure(line.figure, width)
+    yield from numbers
 
 
 def _folded(parts: list[list[str]], width: int) -> list[str]:
@@ -82,14 +86,20 @@ def _rows(top: str, bottom: str) -> list[str]:
     return [top.rstrip(), bottom.rstrip()] if bottom.strip() else [top.rstrip()]
 
 
-def _figure(figure: Figure, width: int) -> list[str]:
-    """Return the numbers of a matrix where it is small, else its structure and norm."""
+def _numbers(figure: Figure, width: int) -> list[str]:
+    """Return the rows of a matrix that is small and has something to say, else none."""
     m, n = figure.shape
-    if figure.structure == "identity":
+    if m > _SMALL or n > _SMALL or figure.structure == "identity":
         return []
-    if m <= _SMALL and n <= _SMALL:
-        written = grid(figure.array())
-        if max(map(len, written)) + 2 * len(_INDENT) <= width:
-            return [_INDENT * 2 + row for row in written]
-    facts = f"{figure.structure}, {m} x {n}, norm {figure.norm():.4g}, {100 * figure.nonzero():.3g} % of it not zero"
-    return [_INDENT * 2 + row for row in textwrap.wrap(facts, width - 2 * len(_INDENT))]
+    written = grid(figure.array())
+    return [_INDENT * 2 + row for row in written] if max(map(len, written)) + 2 * len(_INDENT) <= width else []
+
+
+def _facts(figure: Figure) -> str:
+    """Return what there is to say of a matrix that is not written out."""
+    if figure.structure == "identity":
+        return ""
+    structure = "" if figure.structure == "dense" else f"{figure.structure}, "
+    share = figure.nonzero()
+    sparse = "" if share > 0.995 else f", {100 * share:.2g} % not zero"
+    return f"; {structure}norm {figure.norm():.4g}{sparse}"

@@ -40,7 +40,8 @@ def within(expression: e.Expression, least: int) -> str:
     """Return an operand, in brackets if it does not bind more tightly than its surroundings."""
     text = inline(expression)
     inner = expression.operand if isinstance(expression, e.Annotated) else expression
-    tight = inner.precedence > least and not (isinstance(inner, e.Number) and _negative(inner))
+    loose = isinstance(inner, e.Fraction) if least >= 2 else False
+    tight = inner.precedence > least and not loose and not (isinstance(inner, e.Number) and _negative(inner))
     return text if tight else f"({text})"
 
 
@@ -156,7 +157,7 @@ def _(expression: e.Kronecker) -> str:
 
 @inline.register(e.Fraction)
 def _(expression: e.Fraction) -> str:
-    return f"{within(expression.numerator, 3)} / {within(expression.denominator, 3)}"
+    return f"{within(expression.numerator, 2)} / {within(expression.denominator, 2)}"
 
 
 @inline.register(e.Power)

@@ -26,7 +26,7 @@ REASONS: dict[str, str] = {
     "convention_vec_column": "vec stacks the columns of a matrix, as the literature does: {rule}.",
     "function": "{name}, {input} to {output}",
     "function_with": "{name}, {input} to {output}, {parameters:,} parameters",
-    "composed": "the network is all of them, one after the other",
+    "composed": "all of them, one after the other",
     "fold_functions": "layers {first} to {last}: layers {start} to {end} again, {times} more times",
     # steps of differentials
     "take_differentials": "take differentials on both sides",
@@ -36,19 +36,19 @@ REASONS: dict[str, str] = {
     "quotient_rule": "the quotient rule",
     "inserted": "insert what was found above",
     "collected": "insert and collect what multiplies dx",
-    "entry_by_entry": "d f(x) = f'(x) dx, for every entry by itself",
+    "entry_by_entry": "d f(x) = f'(x) dx, entry by entry",
     "hadamard_is_diagonal": "entry by entry is by a diagonal matrix",
     "vec_row": "a column is its own vec; the rule for vec of a product, rows stacked",
     "vec_column": "a column is its own vec; the rule for vec of a product, columns stacked",
     "vec_row_transposed": "a column is its own vec; the rule for vec of a product, rows stacked",
     "vec_column_transposed": "a column is its own vec; the rule for vec of a product, columns stacked",
-    "vec_inserted": "inserted: all are matrices times columns",
-    "identify_A": "identify: what multiplies dx is the Jacobian in x",
-    "identify_B": "identify: the Jacobian in the parameters",
-    "theta_stacked": "the layer's parameters as one column",
+    "vec_inserted": "inserted: matrices times columns",
+    "identify_A": "identified: the Jacobian in x",
+    "identify_B": "identified: the Jacobian in the parameters",
+    "theta_stacked": "the parameters as one column",
     "B_row": "their Jacobians side by side",
     "total_differential": "the total differential",
-    "total_differential_no_theta": "the total differential; there are no parameters",
+    "total_differential_no_theta": "the total differential, no parameters",
     # affine
     "definition_affine": "the affine-linear potential",
     "definition_augmented": "the affine-linear potential, the bias as a last column that meets a 1",
@@ -102,9 +102,10 @@ REASONS: dict[str, str] = {
     "no_rule": "No symbolic derivation is registered for {name}: A and B are those that the layer gives.",
     "stated": "as the layer states it",
     # folding
-    "fold_same": "layers {first} to {last}: the same as layer {like} ({name}), with their own numbers",
-    "fold_block": "layers {first} to {last}: layers {start} to {end} ({names}) again, {times} more times",
-    "fold_one": "layer {label}: the same as layer {like} ({name}), with its own numbers",
+    "fold_same": "layers {first} to {last}: the same as layer {like} ({name}), with their own sizes and numbers",
+    "fold_block": "layers {first} to {last}: the same as layers {start} to {end} ({names}) in turn, with their own "
+    "sizes and numbers",
+    "fold_one": "layer {label}: the same as layer {like} ({name}), with its own sizes and numbers",
     "fold_steps": "steps 2 to {last}: the same at the state before",
     "fold_products": "layers {first} to {last}: the same product, cut off at B of their layer",
     "fold_deltas": "layers {last} down to {first}: the same step with their A and B",
@@ -120,38 +121,47 @@ REASONS: dict[str, str] = {
     "loss_poisson": "the Poisson loss of a log rate",
     "difference": "the difference from the target",
     "loss_collected": "collect what multiplies dz",
-    "identify_delta": "identify: what multiplies the differential of the output is delta",
+    "identify_delta": "identified: delta is what multiplies dz",
     # gradient
     "gradient_intro": "By the chain rule the Jacobian of a composition is the product of the Jacobians, the last "
     "function's first. Under every matrix stands its shape.",
-    "gradient_product": "the gradient in the parameters of layer {label}, a row",
+    "gradient_product": "the gradient in layer {label}'s parameters",
     "gradient_input": "and in the input",
     "gradient_stacked": "the whole gradient: the blocks side by side",
     # delta
     "gradient_block": "delta times B",
     "gradient_outer": "delta times B: an outer product, stacked",
+    "delta_branch": "a sum passes delta on to every branch",
+    "delta_joint": "a product passes it on times the other branches' outputs",
+    "delta_cut": "a stack cuts it into the branches' pieces",
+    "delta_collected": "what comes back from the branches is added up",
+    "delta_last_part": "the last part's output is the layer's",
+    "delta_part": "delta times A of the part",
+    "gradient_shared": "every step adds to the gradient of the shared parameters",
     "delta_step": "delta times A of layer {label}",
     # batch
     "batch_intro": "One row for each of the {examples} examples: capital letters are the matrices of these rows.",
     "batch_reduction_mean": "The loss is the mean over the examples, so every row of the last Delta carries the factor "
     "1/{examples} (or the example's weight).",
     "batch_reduction_sum": "The loss is the sum over the examples; every row of the last Delta is that example's own.",
-    "batch_sum": "the sum of the examples' outer products is one product of matrices",
+    "batch_sum": "a sum of outer products is one product",
     "batch_affine": "every row times the same A",
-    "batch_elementwise": "every row times its own diagonal: entry by entry",
+    "batch_elementwise": "every row times its own diagonal",
     "batch_weight": "the outer products summed over the examples",
     "batch_bias": "the rows summed",
     "batch_shape": "the rows as they are",
+    "batch_each": "every row times its own A",
+    "batch_theta": "the examples' gradients added up",
     "batch_rows": "Layer {label}, {name}: every example has its own A, so every row of Delta is multiplied by its own.",
     # induction
     "induction_claim": "Claim(l), for l = {depth} down to 0: delta with index l is the Jacobian of the map that takes "
     "x with index l through the layers after it to the loss.",
     "induction_map": "for l = 0 that map is the whole network and the loss",
-    "induction_base": "base, l = {label}: the Jacobian of the loss, by definition of delta",
+    "induction_base": "base, l = {label}: by definition of delta",
     "induction_step": "Step: let Claim(l) hold. The chain rule gives the Jacobian of the map that starts one layer "
     "earlier, which is Claim(l-1); with the input of the layer held fixed it gives the gradient in its parameters.",
     "induction_chain_rule": "Claim({label}) gives Claim({before})",
-    "induction_parameters": "and the gradient in the parameters of layer {label}",
+    "induction_parameters": "and the gradient in its parameters",
     "induction_conclusion": "Conclusion: Claim(l) holds for all l from {depth} to 0, and with the definitions inserted "
     "the gradient is the product of Jacobians.",
     # cost
@@ -167,21 +177,16 @@ REASONS: dict[str, str] = {
     "plan_long": "The cheapest bracketing of these {factors} factors is too long to print; jacobian(...).plan has it.",
     # papers
     "papers_intro": "[D] is Damadi, Moharrer, Cham and Shen, arXiv:2301.09977; [O] is Ostwald and Usée, "
-    "arXiv:2107.09384. What follows says what is known of them from their abstracts and [D]'s Algorithm 1; the "
-    "rest of this text is our own reconstruction.",
+    "arXiv:2107.09384. What is known here of them is what their abstracts and [D]'s Algorithm 1 say; the rest of this "
+    "text is our own reconstruction.",
     "papers_composition": "Composition: [D] takes a network as a composite of vector-valued functions; so do we.",
     "papers_differentials": "Differentials: [O] works inside matrix differential calculus (Magnus and Neudecker), with "
-    "affine-linear potential functions; the steps from differential to vec to Kronecker are ours in that manner.",
-    "papers_product": "Product: [D] writes the gradient as the product of every layer's Jacobian matrices; this is the "
-    "product above.",
-    "papers_recursion": "Recursion: the evaluation from the left is backpropagation, which [O] proves.",
+    "affine-linear potentials; the steps from differential to vec to Kronecker are ours in that manner.",
+    "papers_product": "Product: [D] writes the gradient as the product of the layers' Jacobian matrices.",
+    "papers_recursion": "Recursion: [O] proves it by induction; the proof above is our reconstruction, not its text.",
     "papers_batch": "Batch: [O] gives the algorithm in matrix form as code; the batch form above is ours.",
-    "papers_induction": "Induction: [O] proves the algorithm by induction; the proof above is our reconstruction in "
-    "its manner, not its text.",
-    "papers_cost": "Cost: [D]'s Algorithm 1 assembles the Jacobian of the network and multiplies by the gradient of "
-    "the loss last; its count stands above beside that of the recursion.",
-    "papers_notation": "Notation: [D] writes W^T a + b; [O] an augmented matrix. explain(..., notation='D') and "
-    "notation='O' print these.",
+    "papers_cost": "Cost: [D]'s Algorithm 1 assembles the network's Jacobian and multiplies by the loss's gradient "
+    "last.",
 }  # fmt: skip
 
 SOURCES: dict[str, str] = {

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ...layers import AugmentedLinear, Linear
-from ...layers.elementwise import Elementwise
+from ...layers import AugmentedLinear, Flatten, Linear, Reshape
+from ...operators import Diagonal, LowRankUpdate, Operator
+from ..building import joined_order
 from ..expressions import (
     BlockColumn,
     BlockRow,
@@ -27,11 +28,14 @@ from ..lines import Fold, Line, Section, words
 from ..naming import MEAN_LOSS, layer_name
 from ..rules.activations import ACTIVATIONS
 from ..setting import Batch, Setting
-from ..sites import Block, Site, augmented
+from ..sites import Block, Site, augmented, reordered
 
 __all__ = ["batch_form"]
 
-_MOST = {1: 6, 2: 8, 3: 60}
+_MOST = {1: 4, 2: 8, 3: 60}
+_ENDS = {1: (1, 1), 2: (2, 2), 3: (3, 3)}
+_ENTRIES = 2**18
+"""The most entries of all examples' Jacobians of a layer for which they are noted one by one."""
 _TERMS = 64
 """The most examples whose outer products are summed one by one."""
 
@@ -47,13 +51,13 @@ def batch_form(setting: Setting, batch: Batch) -> Section:
     weights = [site for site in setting.sites if _is_affine(site)]
     if weights and batch.x.shape[0] <= _TERMS:
         items.append(_summed(setting, batch, weights[-1]))
-    for piece in ends(len(setting.sites), _MOST[setting.level], 3, 3):
+    for piece in ends(len(setting.sites), _MOST[setting.level], *_ENDS[setting.level]):
         count = len(setting.sites)
         if isinstance(piece, Run):
             first, last = count - piece.last, count - piece.first
             items.append(Fold(first, last, words("fold_deltas", first=first, last=last)))
         else:
-            items += _step(setting, setting.sites[count - 1 - piece])
+            items += _step(setting, batch, setting.sites[count - 1 - piece])
     return Section("batch", words("title_batch", examples=batch.x.shape[0]), tuple(items))
 
 
@@ -89,8 +93,8 @@ def _rows(setting: Setting, symbol: Symbol, site: Site, width: int) -> Symbol:
     return rows
 
 
-def _step(setting: Setting, site: Site) -> Iterator[Line]:
-    names, values = setting.names, setting.scope.values
+def _step(setting: Setting, batch: Batch, site: Site) -> Iterator[Line]:
+    names = setting.names
     Delta, X = names.batch(site.delta_symbol), names.batch(site.x)
     before = names.batch(names.delta(str(int(site.label) - 1)))
     if isinstance(site.layer, Linear | AugmentedLinear):
@@ -102,12 +106,63 @@ def _step(setting: Setting, site: Site) -> Iterator[Line]:
     elif type(site.layer) in ACTIVATIONS:
         slope = ACTIVATIONS[type(site.layer)][1](site.layer, X, names.batch(site.y))
         yield _line(setting, before, Hadamard((Delta, slope)), "batch_elementwise")
-    elif isinstance(site.layer, Elementwise) or values[before].shape != values[Delta].shape or site.all_blocks():
-        yield setting.line(None, "batch_rows", level=2, label=site.label, name=layer_name(site.layer))
-    elif type(site.layer).__name__ in ("Flatten", "Reshape"):
+    elif isinstance(site.layer, Flatten | Reshape):
         yield _line(setting, before, Delta, "batch_shape")
     else:
+        yield from _each(setting, batch, site, before)
+
+
+def _each(setting: Setting, batch: Batch, site: Site, before: Symbol) -> Iterator[Line]:
+    """Yield the step of a layer whose A differs from example to example, row by row."""
+    count, step = int(batch.x.shape[0]), batch.steps[int(site.label) - 1]
+    blocks = site.all_blocks()
+    width = sum(len(block.order) for block in blocks)
+    if count > _TERMS or count * site.m * max(width, site.n) > _ENTRIES:
         yield setting.line(None, "batch_rows", level=2, label=site.label, name=layer_name(site.layer))
+        return
+    Delta = setting.scope.values[setting.names.batch(site.delta_symbol)]
+    rows = [_example(site.delta_symbol, index) for index in range(count)]
+    for index, row in enumerate(rows):
+        setting.scope.values[row] = Delta[index : index + 1]
+    if blocks:
+        yield _theta(setting, batch, site, rows)
+    each = _examples(setting, site.A, step.A, count)
+    pieces = tuple(Times((row, A)) for row, A in zip(rows, each, strict=True))
+    yield _line(setting, before, BlockColumn(pieces, (1, 1)), "batch_each")
+
+
+def _theta(setting: Setting, batch: Batch, site: Site, rows: list[Symbol]) -> Line:
+    """Return the gradient in all parameters of a layer: the examples' rows added up."""
+    step = batch.steps[int(site.label) - 1]
+    names, order = joined_order(site)
+    B = reordered({f"{site.place}{name}": operator for name, operator in step.B.items()}, names, order)
+    each = _examples(setting, site.B, B, len(rows))
+    terms = tuple(Times((row, b)) for row, b in zip(rows, each, strict=True))
+    general = Times((_named(site.delta_symbol, "i"), _named(site.B, "i")))
+    left = Partial(MEAN_LOSS, site.theta)
+    joined = np.concatenate([np.asarray(batch.gradients[name]).reshape(-1) for name in names])
+    setting.scope.values[left] = joined[order][None, :]
+    return _line(setting, left, SumOver("i", 1, len(rows), general, terms), "batch_theta")
+
+
+def _examples(setting: Setting, symbol: Symbol, operator: Operator, count: int) -> list[Symbol]:
+    """Return a matrix of every example by its own name, and note its numbers."""
+    names = [_example(symbol, index) for index in range(count)]
+    if isinstance(operator, LowRankUpdate) and operator.batch == count:
+        setting.scope.values.update((name, _one(operator, index)) for index, name in enumerate(names))
+        return names
+    dense = np.asarray(operator.dense(np.empty(0)))
+    dense = np.broadcast_to(dense, (count, *dense.shape[-2:]))
+    setting.scope.values.update(zip(names, dense, strict=True))
+    return names
+
+
+def _one(operator: LowRankUpdate, index: int) -> LowRankUpdate:
+    """Return the matrix of one example, kept in its structure, which knows how its terms cancel."""
+    U, V = (array[index : index + 1] if array.ndim == 3 else array for array in (operator.U, operator.V))
+    base = operator.base
+    each = isinstance(base, Diagonal) and base.diagonal.ndim == 2
+    return LowRankUpdate(Diagonal(base.diagonal[index : index + 1]) if each else base, U, V)  # type: ignore[attr-defined]
 
 
 def _line(setting: Setting, left: Expression, right: Expression, key: str) -> Line:

@@ -14,10 +14,12 @@ from ..rules.losses import loss_rule
 from ..rules.writing import outer
 from ..setting import Setting
 from ..sites import Block, Site, augmented
+from .inside import inside
 
 __all__ = ["delta", "outer_product"]
 
-_MOST = {1: 6, 2: 8, 3: 60}
+_MOST = {1: 4, 2: 8, 3: 60}
+_ENDS = {1: (1, 1), 2: (2, 2), 3: (3, 3)}
 """How many layers have their step written out, by level."""
 
 
@@ -26,7 +28,7 @@ def delta(setting: Setting, loss: Loss) -> Section:
     items: list[Line | Fold | Section] = [_loss(setting, loss)]
     count = len(setting.sites)
     # Positions count from the last layer, where the recursion begins.
-    for piece in ends(count, _MOST[setting.level], 3, 3):
+    for piece in ends(count, _MOST[setting.level], *_ENDS[setting.level]):
         if isinstance(piece, Run):
             first, last = count - piece.last, count - piece.first
             items.append(Fold(first, last, words("fold_deltas", first=first, last=last)))
@@ -38,7 +40,7 @@ def delta(setting: Setting, loss: Loss) -> Section:
 def _loss(setting: Setting, loss: Loss) -> Section:
     last = setting.last
     derived = loss_rule(loss, last)
-    items = [item for item in derived.items if not isinstance(item, Line) or item.level <= setting.level]
+    items = list(derived.items)
     if last.delta_symbol != derived.A:
         numbers = figure(setting.scope.values[last.delta_symbol])
         items.append(
@@ -60,6 +62,7 @@ def _step(setting: Setting, site: Site) -> Iterator[Line]:
             shape=tuple(setting.scope.values[left].shape), figure=figure(setting.scope.values[left]),
         )  # fmt: skip
     before = before_symbol(setting, site)
+    yield from inside(setting, site, before)
     value = setting.scope.values[before]
     yield setting.line(
         Equation((before, Times((site.delta_symbol, site.A)))), "delta_step", shape=tuple(value.shape),

@@ -5,11 +5,11 @@ from ..setting import Setting
 
 __all__ = ["papers"]
 
-_STEPS = ("composition", "differentials", "product", "recursion", "batch", "induction", "cost", "notation")
+_STEPS = ("composition", "differentials", "product", "recursion", "batch", "cost")
 
 
 def papers(setting: Setting) -> Section:
     """Return one sentence a step."""
     items: list[Line | Fold | Section] = [setting.line(None, "papers_intro", level=1)]
-    items += [setting.line(None, f"papers_{step}", level=1) for step in _STEPS]
+    items += [setting.line(None, f"papers_{step}", level=2) for step in _STEPS]
     return Section("papers", words("title_papers"), tuple(items))
