@@ -57,6 +57,9 @@ def train(
         Path | None, Option(help="Where the state of the training is kept.", show_default="MODEL.checkpoint")
     ] = None,
     resume: Annotated[bool, Option("--resume", help="Go on from the checkpoint, if there is one.")] = False,
+    compile: Annotated[
+        bool, Option("--compile/--no-compile", help="Run gradients as a compiled program, or the ordinary way.")
+    ] = True,
     threads: Annotated[int, Option(help="Threads of the linear algebra.")] = 1,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Say nothing on the way.")] = False,
     json: Annotated[bool, Option("--json", help="Print one JSON object, and errors as JSON.")] = False,
@@ -82,6 +85,7 @@ def train(
         "clip_norm": clip_norm,
         "patience": patience,
         "seed": seed,
+        "compile": compile,
         "schedule": schedule,
         "optimizer": optimizer if learning_rate is None else {"name": optimizer, "learning_rate": learning_rate},
     }

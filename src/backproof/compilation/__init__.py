@@ -1,6 +1,6 @@
 """Backpropagation of one network as a straight-line program: trace the formulas once, run the statements often."""
 
-from .compiled import Program, compile  # noqa: A004
+from .compiled import Program, compile
 from .program import OPERATIONS, Lowered, Statement, Trace, Value
 from .sizes import UntraceableError
 

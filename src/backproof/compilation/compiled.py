@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, is_traced
 from ..backpropagation import value_and_gradient
 from ..errors import DtypeError, OptionError
 from ..losses import Loss
@@ -22,7 +22,7 @@ from .sizes import UntraceableError
 __all__ = ["Program", "compile"]
 
 
-def compile(  # noqa: A001
+def compile(
     net: Network,
     *,
     loss: Loss,
@@ -95,14 +95,21 @@ class Program:
     ) -> None:
         self.net, self.loss, self.dtype, self.library = net, loss, dtype, library
         self.batch, self.reason = batch, ""
-        self._variants: dict[Any, Variant] = {}
+        self._variants: dict[Any, Any] = {}
         self._ready: dict[Any, Any] = {}
         self._lock, self._silent = threading.Lock(), silent
+        self._native = LIBRARIES[library].native(dtype)
         shape = input_shape_of(net) if input_shape is None else tuple(input_shape)
-        self._shown = None if shape is None else (shape, first_targets(net, loss, shape, dtype))
+        self._shown: tuple[Any, Any] | None = None
         if shape is not None and not silent:
             net.output_shape(shape)
+            self._shown = shape, first_targets(net, loss, shape, dtype)
             self._variant(*self._shown, batch or 2, False)
+
+    @classmethod
+    def quiet(cls, net: Network, loss: Loss, dtype: Any) -> "Program":
+        """Return a NumPy program that is made when it is first called, and without a warning if it cannot be."""
+        return cls(net, loss, None, np.dtype(dtype), "numpy", None, silent=True)
 
     @property
     def compiled(self) -> bool:
@@ -125,7 +132,7 @@ class Program:
         """
         try:
             run = self._ready[x.shape, y.shape, x.dtype, y.dtype, weights is None]
-            fits = theta.layout is self.net.layout and theta.vector.dtype == self.dtype
+            fits = theta.layout is self.net.layout and theta.like.dtype == self._native
         except (KeyError, AttributeError, TypeError):
             fits = False
         if not fits:
@@ -134,7 +141,7 @@ class Program:
                 return value_and_gradient(self.net, theta, x, y, self.loss, weights=weights, out=out)
         result = run(theta, x, y, weights, out)
         # Whatever is wrong with the numbers, the ordinary way says where it arises.
-        if result is None or not math.isfinite(result[0]):
+        if result is None or not (is_traced(result[0]) or math.isfinite(result[0])):
             return value_and_gradient(self.net, theta, x, y, self.loss, weights=weights, out=out)
         return result  # type: ignore[no-any-return]
 
@@ -142,7 +149,7 @@ class Program:
 
     def _checked(self, theta: Parameters, x: Any, y: Any, weights: Any, out: Any) -> Any:
         """Check arguments that are of a new kind by running them the ordinary way, and return what runs them."""
-        vector = getattr(theta, "vector", None)
+        vector = getattr(theta, "like", None)
         if vector is not None and hasattr(vector, "dtype") and str(vector.dtype).rsplit(".", 1)[-1] != str(self.dtype):
             raise DtypeError(
                 f"program: theta has dtype {vector.dtype}, the program {self.dtype}; compile it with that dtype, or "

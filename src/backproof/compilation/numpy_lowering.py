@@ -12,7 +12,7 @@ from ..parameters import Parameters
 from .numpy_rules import lines
 from .numpy_writer import Writer
 from .planning import LINE, Plan, planned
-from .program import BINARY, UNARY, VIEWS, Lowered, Trace
+from .program import BINARY, UNARY, Lowered, Trace
 from .sizes import Size, evaluate, text
 
 __all__ = ["lower", "style"]
@@ -21,7 +21,7 @@ TURNED_UP_TO = 256
 """Batches of more than one and up to this many examples are kept one column an example."""
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """A check of the targets failed; what is wrong with them is for the ordinary path to say."""
 
 
@@ -33,14 +33,15 @@ def style(trace: Trace, n: int) -> bool:
 def _all_matrices(trace: Trace) -> bool:
     """Whether everything computed for the examples is a matrix with one row each, used as a whole."""
     for s in trace.statements:
-        for value in (s.target, *s.values()):
-            batched = [axis for axis, length in enumerate(value.shape) if isinstance(length, Size)]
-            if value.ndim > 2 and batched:
-                return False
-        if s.operation in ("reshape", "index", "broadcast", "concat", "stack", "take", "take_along_axis"):
-            if any(isinstance(length, Size) for length in (*s.shape, *s.operands[0].shape)) and s.target.ndim > 1:
-                return False
+        batched = [value for value in (s.target, *s.values()) if any(isinstance(k, Size) for k in value.shape)]
+        if any(value.ndim > 2 for value in batched):
+            return False
+        if s.operation in _REARRANGING and batched and s.target.ndim > 1:
+            return False
     return True
+
+
+_REARRANGING = ("reshape", "index", "broadcast", "concat", "stack", "take", "take_along_axis")
 
 
 def lower(trace: Trace, turned: bool = False) -> Lowered:
@@ -177,9 +178,11 @@ class _Runner:
             state.theta, state.vector = self._theta(theta), vector
             state.gradient, state.out = self._gradient(out), out.vector
         try:
-            if weights is None:
-                return self.function(x, y, state.theta, state.gradient, buffers), out
-            return self.function(x, y, weights, state.theta, state.gradient, buffers), out
+            # A loss that is not finite is refused by the caller; BLAS raises flags for lanes it does not use.
+            with np.errstate(all="ignore"):
+                if weights is None:
+                    return self.function(x, y, state.theta, state.gradient, buffers), out
+                return self.function(x, y, weights, state.theta, state.gradient, buffers), out
         except Refused:
             return None
 

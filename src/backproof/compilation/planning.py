@@ -87,7 +87,7 @@ def may_overwrite(s: Statement) -> tuple[Any, ...]:
     if s.operation in UNARY or s.operation in BINARY:
         return s.operands
     if s.operation == "where":
-        condition, yes, no = s.operands
+        _, yes, no = s.operands
         return (no,) if no is not yes else ()
     return s.operands[:1] if s.operation == "subtract_one_hot" else ()
 

@@ -68,6 +68,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         n_iter_no_change: Any = 10,
         clip_norm: float | None = None,
         dtype: Any = None,
+        compile: bool = True,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -93,6 +94,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.n_iter_no_change = n_iter_no_change
         self.clip_norm = clip_norm
         self.dtype = dtype
+        self.compile = compile
 
     # -- what a subclass gives ----------------------------------------------------------------------------
 
@@ -243,6 +245,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             tolerance=float(self.tol),
             seed=int(random.randint(2**31 - 1)),
             shuffle=bool(self.shuffle),
+            compile=bool(self.compile),
         )
 
     def _keep(self, state: State, goes_on: bool) -> None:

@@ -45,6 +45,7 @@ class BackproofClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
         learning_rate: the name of a schedule, or a schedule.
         clip_norm: largest norm of the gradient.
         dtype: ``"float32"``, ``"float64"`` or None.
+        compile: whether gradients run as a compiled program; the numbers are the same up to rounding.
 
     Attributes:
         classes_: the classes in order.

@@ -32,6 +32,8 @@ class Training:
         tolerance: by how much it must improve to count.
         seed: of the order of the examples.
         shuffle: whether every epoch has an order of its own.
+        compile: whether loss and gradient run as a compiled program where the layers can be traced. The numbers are
+            the same up to rounding.
 
     Raises:
         OptionError: a setting is impossible, or a name unknown (with the nearest).
@@ -48,6 +50,7 @@ class Training:
     tolerance: float = 0.0
     seed: int = 0
     shuffle: bool = True
+    compile: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "optimizer", optimizer_from(self.optimizer))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..backpropagation import value_and_gradient
+from ..compilation import Program
 from ..errors import DataError, NonFiniteError
 from ..losses import Loss
 from ..network import Network
@@ -29,6 +30,7 @@ class Stepper:
         random: whether a layer draws random numbers in training.
         weight_decay: a number, or one per parameter.
         mean_weight: of all examples; None without weights.
+        program: loss and gradient, compiled; None where the network changes from step to step, or if not wanted.
     """
 
     net: Network
@@ -38,6 +40,7 @@ class Stepper:
     random: bool
     weight_decay: float | Array
     mean_weight: float | None
+    program: Program | None = None
 
     @classmethod
     def of(
@@ -50,7 +53,8 @@ class Stepper:
         elif weights is not None:
             mean_weight = 1.0
         random = net.training(0) is not net
-        return cls(net, loss, settings, per_epoch, random, decay_of(theta, settings), mean_weight)
+        program = Program.quiet(net, loss, theta.vector.dtype) if settings.compile and not random else None
+        return cls(net, loss, settings, per_epoch, random, decay_of(theta, settings), mean_weight, program)
 
     def take(self, state: State, x: Array, y: Array, weights: Array | None, scale: float, index: Any) -> float:
         """Take one step in place and return the loss of the batch before it.
@@ -71,7 +75,7 @@ class Stepper:
         if weights is not None:
             weights = (weights * scale).astype(state.theta.vector.dtype)
         try:
-            value, gradient = value_and_gradient(net, state.theta, x, y, self.loss, weights=weights, out=state.gradient)
+            value, gradient = self._differentiate(net, state, x, y, weights)
             self._clip(gradient)
         except (NonFiniteError, DataError) as error:
             place = np.arange(index.start, index.stop) if isinstance(index, slice) else index
@@ -80,6 +84,13 @@ class Stepper:
         rate = settings.optimizer.learning_rate * settings.schedule.factor(number, self.per_epoch, settings.epochs)
         settings.optimizer.step(state.theta.vector, gradient.vector, state.memory, rate, self.weight_decay)
         return float(value)
+
+    def _differentiate(
+        self, net: Network, state: State, x: Array, y: Array, weights: Array | None
+    ) -> tuple[Array, Parameters]:
+        if self.program is not None:
+            return self.program(state.theta, x, y, weights=weights, out=state.gradient)
+        return value_and_gradient(net, state.theta, x, y, self.loss, weights=weights, out=state.gradient)
 
     def _clip(self, gradient: Parameters) -> None:
         """Check that the gradient is finite and scale it down to ``clip_norm``."""
