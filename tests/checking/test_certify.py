@@ -197,6 +197,22 @@ def test_the_text_has_a_line_for_every_block_and_the_data_too() -> None:
     assert repr(bounds) == "ErrorBounds(6 parameters, float64, 80 bits, decided=True)"
 
 
+def test_relative_errors_are_bounds_too() -> None:
+    bounds = certify(*small("float32"), loss=bp.CrossEntropy())
+    for block in bounds.values():
+        for ball, computed, relative in zip(
+            block.balls.ravel(), block.computed.ravel(), block.relative.ravel(), strict=True
+        ):
+            exact = Fraction(*_ratio(ball.arb.mid()))
+            if exact:
+                assert abs(Fraction(float(computed)) - exact) <= abs(exact) * Fraction(relative)
+
+
+def _ratio(exact: Any) -> tuple[int, int]:
+    mantissa, exponent = (int(part) for part in exact.man_exp())
+    return mantissa * 2 ** max(exponent, 0), 2 ** max(-exponent, 0)
+
+
 def test_a_zero_without_error_has_no_error_of_any_kind() -> None:
     net, theta = scalar_network(bp.Linear(1, 1), bp.ReLU(), weights=[1, -5])
     summary = certify(net, theta, np.ones((1, 1)), np.ones((1, 1)), loss=ERROR)["0.weight"].summary()

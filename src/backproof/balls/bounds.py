@@ -8,15 +8,16 @@ import numpy as np
 
 from .ball import raw
 
-__all__ = ["distance", "lower", "middle", "radius", "upper"]
+__all__ = ["distance", "lower", "middle_and_radius", "upper"]
 
 
 def _to_float(value: Any, towards: float) -> float:
     """Return an exact ball as the float on the side of ``towards``, minus or plus infinity."""
-    if not value.is_finite():
-        return towards
     nearest = float(value)
-    return nearest if math.isfinite(nearest) and flint.arb(nearest) == value else float(np.nextafter(nearest, towards))
+    if nearest == 0.0 and value.is_zero():
+        return 0.0
+    exact = math.isfinite(nearest) and value == flint.arb(nearest)
+    return nearest if exact else math.nextafter(nearest, towards)
 
 
 def _down(value: Any) -> float:
@@ -38,21 +39,18 @@ def _distance(entry: Any, computed: Any) -> tuple[float, float]:
     if not (ball.is_finite() and math.isfinite(number)):
         return 0.0, math.inf
     error = flint.arb(number) - ball
+    if error.is_zero():
+        return 0.0, 0.0
     return max(0.0, _down(error.abs_lower())), _up(error.abs_upper())
 
 
-def _radius(entry: Any) -> float:
+def _middle_and_radius(entry: Any) -> tuple[float, float]:
     ball = raw(entry)
-    return _up(ball.rad()) if ball.is_finite() else math.inf
-
-
-def _middle(entry: Any) -> float:
-    ball = raw(entry)
-    return float(ball.mid()) if ball.is_finite() else math.nan
+    return (float(ball), _up(ball.rad())) if ball.is_finite() else (math.nan, math.inf)
 
 
 _each_ends, _each_distance = np.frompyfunc(_ends, 1, 2), np.frompyfunc(_distance, 2, 2)
-_each_radius, _each_middle = np.frompyfunc(_radius, 1, 1), np.frompyfunc(_middle, 1, 1)
+_each_middle_and_radius = np.frompyfunc(_middle_and_radius, 1, 2)
 
 
 def _floats(array: Any) -> Any:
@@ -73,14 +71,13 @@ def upper(balls: Any) -> Any:
     return _floats(_each_ends(_plain(balls))[1])
 
 
-def middle(balls: Any) -> Any:
-    """Return the middles, rounded to the nearest float64; NaN for an unbounded ball."""
-    return _floats(_each_middle(_plain(balls)))
+def middle_and_radius(balls: Any) -> tuple[Any, Any]:
+    """Return the middles, rounded to the nearest float64, and float64 numbers that no radius exceeds.
 
-
-def radius(balls: Any) -> Any:
-    """Return float64 numbers that no radius exceeds; infinity for an unbounded ball."""
-    return _floats(_each_radius(_plain(balls)))
+    NaN and infinity stand for an unbounded ball.
+    """
+    middle, radius = _each_middle_and_radius(_plain(balls))
+    return _floats(middle), _floats(radius)
 
 
 def distance(balls: Any, computed: Any) -> tuple[Any, Any]:

@@ -51,11 +51,25 @@ class Enclosure:
         return bounds.upper(self.balls)
 
     @functools.cached_property
-    def middle(self) -> Any:
-        """The middles of the intervals, rounded to float64."""
+    def _middle_and_radius(self) -> tuple[Any, Any]:
         from ..balls import bounds
 
-        return bounds.middle(self.balls)
+        return bounds.middle_and_radius(self.balls)
+
+    @property
+    def middle(self) -> Any:
+        """The middles of the intervals, rounded to float64."""
+        return self._middle_and_radius[0]
+
+    @property
+    def _nearest(self) -> Any:
+        """Numbers that no exact entry is below in magnitude; 0 where the exact entry may be 0."""
+        middle, radius = self._middle_and_radius
+        size = np.abs(middle)
+        # Roundings to float64 take less than this share away, but for numbers beyond its normal range.
+        share = 1 - 2.0**-50
+        normal = (size > 2.0**-1000) & np.isfinite(size)
+        return np.where(normal, np.fmax(size * share - radius, 0.0) * share, 0.0)
 
     @functools.cached_property
     def _distance(self) -> tuple[Any, Any]:
@@ -76,8 +90,7 @@ class Enclosure:
     @functools.cached_property
     def unit(self) -> Any:
         """A unit in the last place: the gap between floats at the larger of the exact and the computed number."""
-        size = np.abs(self.computed).astype(np.float64)
-        size = np.fmax(size, np.abs(self.middle))
+        size = np.fmax(np.abs(self.computed).astype(np.float64), np.abs(self.middle))
         limits = np.finfo(self.computed.dtype)
         return np.spacing(np.clip(size, limits.tiny, limits.max).astype(self.computed.dtype)).astype(np.float64)
 
@@ -89,17 +102,15 @@ class Enclosure:
     @functools.cached_property
     def relative(self) -> Any:
         """The error relative to the exact entry: 0 without error, infinite where the exact entry may be 0."""
-        nearest = np.where(self.lower > 0, self.lower, np.where(self.upper < 0, -self.upper, 0.0))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return np.where(self.error == 0, 0.0, self.error / nearest)
+            return np.where(self.error == 0, 0.0, self.error / self._nearest)
 
     @functools.cached_property
     def decided(self) -> Any:
         """Whether the interval is narrow enough to tell the error: a sixteenth of an ulp to either side."""
-        from ..balls import bounds
-
         # A radius is rounded up to a float64, of which the smallest is a whole unit at 0.
-        return bounds.radius(self.balls) <= np.maximum(RESOLUTION * self.unit, np.finfo(np.float64).smallest_subnormal)
+        smallest = np.finfo(np.float64).smallest_subnormal
+        return self._middle_and_radius[1] <= np.maximum(RESOLUTION * self.unit, smallest)
 
     @property
     def undecided(self) -> int:
@@ -118,7 +129,7 @@ class Enclosure:
         """
         decided = self.decided
         ulps, error = self.ulps[decided], self.error[decided]
-        relative = self.relative[decided & ((self.lower > 0) | (self.upper < 0) | (self.error == 0))]
+        relative = self.relative[decided & ((self._nearest > 0) | (self.error == 0))]
         largest = np.max(np.abs(self.middle), initial=0.0, where=decided)
         at = np.unravel_index(int(np.argmax(np.where(decided, self.ulps, -1.0))), self.ulps.shape) if ulps.size else ()
         return {
