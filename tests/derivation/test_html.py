@@ -145,7 +145,8 @@ def test_pages_are_made_for_all_kinds_of_layers_and_notations(layers: list[Any],
 
 
 def test_a_page_is_written_whole_and_is_the_text_returned(tmp_path: Path) -> None:
-    text = html(derivation("small"), tmp_path / "page.html")
+    text = derivation("small").html(tmp_path / "page.html", title="Mine")
+    assert "<title>Mine</title>" in text
     assert (tmp_path / "page.html").read_text("utf-8") == text
     with pytest.raises(DataError, match="does not exist"):
         html(derivation("small"), tmp_path / "no" / "page.html")
@@ -157,7 +158,7 @@ def test_an_image_of_another_size_is_refused() -> None:
 
 
 def test_a_frame_holds_the_page_and_no_style_of_it_outside() -> None:
-    text = frame(derivation("small"))
+    text = derivation("small")._repr_html_()
     parsed = Parsed(text)
     assert parsed.tags == ["iframe"]
     assert 'sandbox="allow-scripts"' in text

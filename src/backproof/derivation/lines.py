@@ -4,7 +4,8 @@ Renderers see this data alone. Everything said in words is a ``Words``: a key in
 ``Derivation.say`` gives the sentence. Nothing here is escaped: names come from the user's network.
 """
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -257,6 +258,38 @@ class Derivation:
         from . import latex
 
         return latex.fragment(self) if fragment else latex.article(self)
+
+    def html(
+        self,
+        path: "str | os.PathLike[str] | None" = None,
+        *,
+        title: str = "",
+        image: tuple[int, int] | None = None,
+        history: Sequence[Mapping[str, Any]] = (),
+        spectrum: Any = None,
+    ) -> str:
+        """Return the derivation as one page that needs nothing but a browser; write it to ``path`` if one is given.
+
+        Args:
+            path: where the file shall stand.
+            title: instead of the derivation's own.
+            image: rows and columns, where the input is an image.
+            history: the epochs of a training, each with ``epoch``, ``loss`` and ``validation_loss``.
+            spectrum: the singular values of the layers, as ``backproof.spectrum`` gives them.
+
+        Raises:
+            MissingExtraError: the packages of the extra ``html`` are not installed.
+            DataError: the file cannot be written.
+            OptionError: the image's sizes are not those of the input.
+        """
+        from .pages import Extras, html
+
+        return html(self, path, Extras(title=title, image=image, history=history, spectrum=spectrum))
+
+    def _repr_html_(self) -> str:
+        from .pages import frame
+
+        return frame(self)
 
     def __str__(self) -> str:
         return self.text()
