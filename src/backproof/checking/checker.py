@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..arrays import dtype_name, require_floating, to_numpy
 from ..errors import OptionError
 from ..layers import Layer
 from ..losses import Loss
 from ..losses.base import require_loss
 from ..network import Network
+from ..options import check_whole
 from .inspection import inspect_problem
 from .own_subjects import factors, layer_problem, loss_problem, network_problem
 from .report import Report
@@ -32,6 +35,7 @@ def check(
     loss: Any = None,
     seed: int = 0,
     oracle: str = "auto",
+    points: int = 2,
     names: Sequence[str] | None = None,
 ) -> Report:
     r"""Compare a hand-written derivative with independent oracles, and say where and why it is wrong.
@@ -51,17 +55,21 @@ def check(
         seed: of random directions and probes.
         oracle: ``"auto"``, ``"complex"`` (complex steps), ``"differences"``, ``"autodiff"`` (the framework's
             differentiation of the plain forward).
+        points: how many points; beside the given one, where every entry is compared, the others are drawn close to it
+            and random products are compared there.
         names: of the inputs, instead of those in the signature.
 
     Raises:
         OptionError, DtypeError, ShapeError, NonFiniteError: there is nothing to check, or an input holds NaN.
     """
+    points = check_whole("check", "points", points, 1)
     if oracle not in ORACLES:
         raise OptionError(f"check: oracle={oracle!r}, expected one of {', '.join(ORACLES)}.")
     given = {"jacobian": jacobian, "vjp": vjp, "jvp": jvp, "gradient": gradient}
     if isinstance(subject, Layer | Loss | Network):
         return _own(subject, inputs, theta, y, loss, seed, oracle)
-    return inspect_problem(problem_of(subject, inputs, given, names), oracle, seed)
+    with np.errstate(all="ignore"):
+        return inspect_problem(problem_of(subject, inputs, given, names), oracle, seed, points)
 
 
 def _own(subject: Any, inputs: tuple[Any, ...], theta: Any, y: Any, loss: Any, seed: int, oracle: str) -> Report:

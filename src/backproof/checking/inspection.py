@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import NonFiniteError
+from ..errors import NonFiniteError, ShapeError
 from .causes import Cause
 from .judging import Judge
-from .measuring import Oracle
+from .measuring import Oracle, scales_of
 from .probing import PROBES, Prober, probability
-from .problems import DOUBLE, NATIVE, Problem, epsilon
+from .problems import DOUBLE, NATIVE, Points, Problem, epsilon
 from .report import Block, Report
 from .soundness import Complaint, complaints_about, differentiability, note_on_dtype
 
@@ -17,21 +17,38 @@ METHODS = {
     "complex": "complex steps, exact to rounding",
     "differences": "central differences with Richardson extrapolation",
 }
+UNSURE = (Cause.NOT_DIFFERENTIABLE, Cause.NOT_FINITE, Cause.KINKS_ONLY)
+"""Causes that say more about a point drawn at random than about the derivative."""
+
 ENTRIES, LINES = 40_000, 1_500
 """Most entries of all blocks together, and most outputs or inputs, that are compared one by one."""
 
 
-def inspect_problem(problem: Problem, wanted: str = "auto", seed: int = 0) -> Report:
+def inspect_problem(problem: Problem, wanted: str = "auto", seed: int = 0, points: int = 2) -> Report:
     """Return the report on a problem.
+
+    Args:
+        problem: what is checked.
+        wanted: the oracle.
+        seed: of random numbers.
+        points: how many; the others are drawn close to the given one and checked by random products.
 
     Raises:
         NonFiniteError: an input holds NaN or infinity.
+        ShapeError: the function's value is empty.
     """
     for name, point in zip(problem.names, problem.points, strict=True):
         if not np.isfinite(point).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(point))[0])
             raise NonFiniteError(f"check: argument {name!r} holds {point[where]} at {where}, expected finite numbers.")
+    with np.errstate(all="ignore"):
+        return _looked_through(problem, wanted, seed, points)
+
+
+def _looked_through(problem: Problem, wanted: str, seed: int, points: int) -> Report:
     value = problem.evaluate(problem.points, NATIVE)
+    if not value.numbers.size:
+        raise ShapeError(f"check: the value of {problem.title} has shape {value.numbers.shape}, expected some numbers.")
     complaints = complaints_about(problem, value)
     notes = [*problem.notes, *note_on_dtype(problem, value)]
     if {c.cause for c in complaints} & {Cause.NOT_DETERMINISTIC, Cause.NOT_FINITE, Cause.WRONG_DTYPE}:
@@ -40,20 +57,63 @@ def inspect_problem(problem: Problem, wanted: str = "auto", seed: int = 0) -> Re
     notes += why
     inputs = sum(point.size for point in problem.points)
     large = max(value.numbers.size, inputs) > LINES or value.numbers.size * inputs > ENTRIES
-    with np.errstate(all="ignore"):
-        oracle = Oracle(problem, precision, "differences" if large else wanted, seed)
-        name = METHODS.get(oracle.method, problem.exact_name)
-        name += ", in float64" if precision == DOUBLE and problem.native_epsilon > 2.0**-52 else ""
-        if large:
-            prober = Prober(problem, oracle, seed)
-            blocks, more = _routed(problem, prober)
-            return _probed(_report(problem, name, blocks, complaints + more, notes))
-        measured = oracle.blocks()
-        unsmooth, kinks = differentiability(problem, measured)
-        judge = Judge(problem, oracle, measured, value, seed)
-        blocks, more = _routed(problem, judge)
-    report = _report(problem, name, blocks, complaints + unsmooth + more, notes + kinks)
+    oracle = Oracle(problem, precision, "differences" if large else wanted, seed)
+    name = METHODS.get(oracle.method, problem.exact_name)
+    name += ", in float64" if precision == DOUBLE and problem.native_epsilon > 2.0**-52 else ""
+    if large:
+        blocks, more = _routed(problem, Prober(problem, oracle, seed))
+        return _probed(_report(problem, name, blocks, complaints + more, notes))
+    measured = oracle.blocks()
+    unsmooth, kinks = differentiability(problem, measured, 0.05 if precision == DOUBLE else 0.5)
+    judge = Judge(problem, oracle, measured, value, seed)
+    blocks, more = _routed(problem, judge)
+    if all(block.ok for block in blocks) and precision == DOUBLE and not complaints:
+        blocks, more = _other_points(problem, blocks, seed, points - 1), more
+    report = _report(problem, name, blocks, complaints + unsmooth + more, notes + kinks + judge.notes)
     return replace(report, problems=(*report.problems, *judge.problems))
+
+
+def _other_points(problem: Problem, blocks: list[Block], seed: int, count: int) -> list[Block]:
+    """Return the blocks, wrong where the derivative is right at the given point but not at others close to it."""
+    generator = np.random.default_rng(seed + 3)
+    for _ in range(count):
+        points = tuple(p + 0.2 * scales_of(p) * generator.choice([-1.0, 1.0], size=p.shape) for p in problem.points)
+        moved = replace(problem, points=points)
+        try:
+            if not np.isfinite(problem.evaluate(points, DOUBLE).numbers).all():
+                continue
+            prober = Prober(moved, Oracle(moved, DOUBLE, "differences", seed), seed, probes=2)
+            if all(block.ok for route in problem.routes for block in prober.blocks(route)):
+                continue
+            # Probes are coarse: only a check of every entry may say that something is wrong there.
+            there = inspect_problem(replace(moved, dtypes=("float64",) * len(points)), "auto", seed, 1)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+            # The point is a guess, which the function may refuse.
+            continue
+        if there.cause in UNSURE or len(there.blocks) != len(blocks):
+            continue
+        kept = _kept(problem, points)
+        blocks = [_moved(*three) for three in zip(blocks, there.blocks, kept, strict=True)]
+    return blocks
+
+
+def _kept(problem: Problem, points: Points) -> list[bool]:
+    """Return for every route and argument whether the derivative is the same at two points."""
+    found = []
+    for route in problem.routes:
+        pairs = zip(route.dense(problem.points, DOUBLE), route.dense(points, DOUBLE), strict=True)
+        found += [a is not None and b is not None and np.array_equal(a.numbers, b.numbers) for a, b in pairs]
+    return found
+
+
+def _moved(here: Block, there: Block, kept: bool) -> Block:
+    """Return the wrong block of another point, with what that means for the cause."""
+    if there.ok:
+        return here
+    text = "right at the given point, wrong at another close to it"
+    if kept:
+        return replace(there, cause=Cause.STALE_INPUT, detail=f"{text}, where it has not changed", residual=None)
+    return replace(there, detail=f"{text}: {there.detail}")
 
 
 def precision_of(problem: Problem) -> tuple[str, list[str]]:

@@ -31,6 +31,7 @@ class Judge:
         value: of the function in its own dtype.
         seed: of random directions.
         problems: what is wrong beside single entries, in words; filled on the way.
+        notes: what else is odd, likewise.
     """
 
     problem: Problem
@@ -39,6 +40,7 @@ class Judge:
     value: Value
     seed: int
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _second: list[Measured] = field(default_factory=list)
 
     def blocks(self, route: Route) -> list[Block]:
@@ -67,6 +69,9 @@ class Judge:
         measured = self.measured[index]
         if raw.numbers.shape != (measured.value.shape[0], *self.problem.points[index].shape):
             return self._misshapen(route, index, raw)
+        if epsilon(raw.dtype) > self.problem.native_epsilon:
+            name, dtype = self.problem.names[index], self.problem.dtypes[index]
+            self.notes.append(f"the {route.kind} in {name!r} is {raw.dtype}, the argument {dtype}")
         analytic = raw.numbers.reshape(measured.value.shape)
         comparison = self._compare(route, index, analytic, raw)
         finding = None if comparison.ok else self._why(route, index, raw, comparison)
@@ -150,7 +155,7 @@ class Judge:
         measured, name = self.measured[index], self.problem.names[index]
         came, expected = raw.numbers.shape, (measured.value.shape[0], *self.problem.points[index].shape)
         if route.kind in ("vjp", "gradient"):
-            came, expected = came[1:] if route.kind == "vjp" else came, expected[1:]
+            came, expected = came[1:], expected[1:]
         self.problems.append(f"the {route.kind} in {name!r} has shape {came}, expected {expected}")
         everything = np.ones(measured.value.shape, bool)
         floor = floor_of(measured, 2.0**-52, self.problem.native_epsilon)
@@ -212,7 +217,8 @@ class Judge:
             i, j = divmod(int(np.argmax(np.where(np.isnan(ratio), np.inf, ratio))), ratio.shape[1])
             place = (_unraveled(i, self.oracle.out_shape), _unraveled(j, shape))
             a, n, tolerance = float(analytic[i, j]), float(measured.value[i, j]), float(comparison.tolerance[i, j])
-            relative = abs(a - n) / (float(measured.row_scale[i, 0]) or float(np.abs(analytic[i]).max()) or 1.0)
+            apart = 0.0 if measured.kink[i, j] and not comparison.off_kink[i, j] else abs(a - n)
+            relative = apart / (float(measured.row_scale[i, 0]) or float(np.abs(analytic[i]).max()) or 1.0)
         return Block(
             name=self.problem.names[index],
             route=route.kind,

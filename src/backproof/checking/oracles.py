@@ -139,7 +139,8 @@ def confirm_kinks(f: Along, center: Any, noise: Any, suspicious: Any, size: floa
         gap = np.abs(ahead - behind)
         ends = np.isnan(gap)
         kink = suspicious & (ends | (gap > 1e-3 * size + 40 * noise / tiny))
-        low, high = np.fmin(ahead, behind), np.fmax(ahead, behind)
+        # NaN on one side stays: the function ends there.
+        low, high = np.minimum(ahead, behind), np.maximum(ahead, behind)
     return kink, low, high
 
 

@@ -47,7 +47,7 @@ def is_floating(value: Any) -> bool:
 
 def title_of(function: Any) -> str:
     """Return what a function is called."""
-    return str(getattr(function, "__qualname__", None) or type(function).__name__).replace("<locals>.", "")
+    return str(getattr(function, "__name__", None) or type(function).__name__)
 
 
 @final
@@ -109,6 +109,11 @@ def plain_problem(
     everything = Arguments(inputs, labels, floating)
     points = tuple(np.asarray(inputs[i], np.float64) for i in floating)
     structure = Structure.of(function(*everything.fill(points, NATIVE)))
+    if given.get("gradient") is not None and structure.shape and int(np.prod(structure.shape)) != 1:
+        raise OptionError(
+            f"check: gradient= came for {title_of(function)}, whose value has shape {structure.shape}, expected one "
+            "number; give jacobian= or vjp= instead."
+        )
     places, notes = _under_test(everything, given, structure)
     arguments = Arguments(inputs, labels, places)
     callers = _Callers(function, arguments, structure)
@@ -246,6 +251,8 @@ def as_rows(J: Any, out_shape: tuple[int, ...], in_shape: tuple[int, ...]) -> An
     forms += [out_shape] if n == 1 else []
     if J.shape in forms or (m * n == 1 and J.size == 1):
         return J.reshape(m, *in_shape)
+    if m == 1:
+        return J[None]
     batched = len(out_shape) == len(in_shape) == 2 and out_shape[0] == in_shape[0]
     if batched and J.shape == (out_shape[0], out_shape[1], in_shape[1]):
         wide = np.zeros((*out_shape, *in_shape))

@@ -41,11 +41,13 @@ class Prober:
         problem: what is checked.
         oracle: used for differences along directions alone.
         seed: of the probes.
+        probes: how many for every block.
     """
 
     problem: Problem
     oracle: Oracle
     seed: int
+    probes: int = PROBES
 
     def blocks(self, route: Route) -> list[Block]:
         """Return the verdicts on all arguments by one route."""
@@ -56,7 +58,7 @@ class Prober:
         generator = np.random.default_rng((self.seed, products.index))
         m, n = self.oracle.center.size, self.problem.points[products.index].size
         sizes = self.oracle.scales[products.index].reshape(-1)
-        probes = [(generator.normal(size=m), sizes * generator.normal(size=n)) for _ in range(PROBES)]
+        probes = [(generator.normal(size=m), sizes * generator.normal(size=n)) for _ in range(self.probes)]
         rows = [products.probe(u, v) for u, v in probes]
         analytic, numeric, tolerance = (np.array(column) for column in zip(*rows, strict=True))
         wrong = ~(np.abs(analytic - numeric) <= tolerance)
@@ -79,7 +81,7 @@ class Prober:
             numeric=float(entry[1]),
             tolerance=float(entry[2]),
             wrong=int(wrong.sum()),
-            entries=PROBES,
+            entries=self.probes,
             kinks=0,
             cause=None if finding is None else finding.cause,
             detail="" if finding is None else finding.detail,
@@ -92,9 +94,9 @@ class Prober:
     def _why(self, products: "_Products", analytic: Any, numeric: Any, tolerance: Any) -> Finding:
         if not np.isfinite(analytic).all():
             return Finding(Cause.NOT_FINITE, "NaN or infinity in the derivative")
-        nothing = np.zeros((1, PROBES), bool)
+        nothing = np.zeros((1, self.probes), bool)
         batches = batches_of(self.problem, self.oracle.out_shape)
-        shape, x = (PROBES,), np.zeros(PROBES)
+        shape, x = (self.probes,), np.zeros(self.probes)
         row, right, apart = analytic[None], numeric[None], tolerance[None]
         name = self.problem.names[products.index]
         evidence = Evidence(name, row, right, apart, (), shape, x, np.zeros(1), batches, nothing)

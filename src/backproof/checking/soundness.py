@@ -45,12 +45,14 @@ def note_on_dtype(problem: Problem, value: Value) -> list[str]:
     return [f"the function's value is {value.dtype}, its arguments ({', '.join(problem.names)}) are {came}"]
 
 
-def differentiability(problem: Problem, measured: list[Measured]) -> tuple[list[Complaint], list[str]]:
-    """Return complaints where no difference converges, and notes on kinks."""
+def differentiability(problem: Problem, measured: list[Measured], loosest: float) -> tuple[list[Complaint], list[str]]:
+    """Return complaints where no difference comes within ``loosest`` of the block's size, and notes on kinks."""
     complaints, notes = [], []
     for name, point, block in zip(problem.names, problem.points, measured, strict=True):
         bounded = np.isfinite(block.low) & np.isfinite(block.high)
-        ends = ~np.isfinite(block.error) | (block.kink & ~bounded)
+        # Where even the best difference is off by a part of the largest entry, there is nothing to converge to.
+        size = float(np.max(block.row_scale, initial=0.0))
+        ends = ~(block.error <= loosest * size + 1e-300) & ~block.kink | (block.kink & ~bounded)
         if ends.any():
             place = first(ends.any(axis=0).reshape(point.shape))
             text = f"the function is not differentiable in {name}{place} at this point: no difference converges there"
