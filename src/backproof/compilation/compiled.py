@@ -180,15 +180,14 @@ class Program:
 
     # -- what it is ---------------------------------------------------------------------------------------
 
-    def _displayed(self) -> Variant:
+    def _displayed(self, n: int | None = None) -> Variant:
         if self.reason:
             raise OptionError(f"program: not compiled, so there is no source: {self.reason}.")
         if self._shown is None:
             raise OptionError("program: the shape of an input is not known; give input_shape=, or call it once.")
-        found = self._variant(*self._shown, self.batch or 2, False)
-        if found is None:
-            return self._displayed()
-        return found
+        shape, targets = self._shown
+        found = self._variant(shape, targets, n or self.batch or 2, False)
+        return self._displayed() if found is None else found
 
     @property
     def trace(self) -> Trace:
@@ -207,11 +206,10 @@ class Program:
             OptionError: the library plans the memory itself, or no batch is given here or in ``compile``.
         """
         n = batch or self.batch
-        memory = self._displayed().lowered.memory
-        if n is None or memory is None:
+        memory = None if n is None else self._displayed(n).lowered.memory
+        if memory is None:
             raise OptionError("program.memory: no batch given, expected memory(batch) or compile(..., batch=...).")
-        found = self._variant(*self._shown, n, False)  # type: ignore[misc]
-        return int(found.lowered.memory(n))  # type: ignore[union-attr]
+        return int(memory(n))
 
     def __repr__(self) -> str:
         state = "compiled" if self.compiled else "not compiled"

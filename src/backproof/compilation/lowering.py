@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import library as library_of
+from ..errors import missing_extra
 from .passes import optimized
 from .program import Lowered, Trace
+from .sizes import UntraceableError
 from .tracing import trace
 
 __all__ = ["LIBRARIES", "Library", "Variant", "variant"]
@@ -32,6 +34,18 @@ class Library:
     def takes(self, array: Any) -> bool:
         """Whether an array is of this library."""
         return type(array) is np.ndarray if self.name == "numpy" else library_of(array) == self.name
+
+    def native(self, dtype: Any) -> Any:
+        """Return the dtype as the library's arrays have it.
+
+        Raises:
+            MissingExtraError: the library is not installed.
+        """
+        try:
+            module = importlib.import_module(self.name)
+        except ImportError as error:
+            raise missing_extra(f"compile(library={self.name!r})", self.name) from error
+        return getattr(module, str(dtype)) if self.name == "torch" else dtype
 
 
 LIBRARIES = {
@@ -61,10 +75,10 @@ def variant(known: dict[Any, Any], program: Any, shape: Any, targets: Any, n: in
         UntraceableError: a layer cannot be traced.
     """
     key = (shape, targets, weighted)
-    general = known.get((key, None))
-    if general is None:
-        general = known[key, None] = _traced(program, key, None)
-    which = None if general.serves(n) else n
+    if (key, None) not in known:
+        known[key, None] = _for_any_batch(program, key)
+    general = known[key, None]
+    which = None if general is not None and general.serves(n) else n
     found = known.get((key, which))
     if found is None:
         found = known[key, which] = _traced(program, key, n)
@@ -73,7 +87,15 @@ def variant(known: dict[Any, Any], program: Any, shape: Any, targets: Any, n: in
     result = known.get((key, which, style))
     if result is None:
         result = known[key, which, style] = Variant(found, module.lower(found, style))
-    return result  # type: ignore[no-any-return]
+    return result
+
+
+def _for_any_batch(program: Any, key: Any) -> Trace | None:
+    """Return the trace for any batch size, None if a layer must know it."""
+    try:
+        return _traced(program, key, None)
+    except UntraceableError:
+        return None
 
 
 def _traced(program: Any, key: Any, batch: int | None) -> Trace:

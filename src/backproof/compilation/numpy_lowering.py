@@ -59,7 +59,7 @@ def lower(trace: Trace, turned: bool = False) -> Lowered:
 
 
 def _memory(plan: Plan, writer: Writer, n: int) -> int:
-    return plan.memory(n) + sum(evaluate(size, n) for size in writer.extra)
+    return plan.memory(n) + sum(int(evaluate(size, n)) for size in writer.extra)
 
 
 def _body(trace: Trace, writer: Writer) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .program import Statement, Trace, Value
+from .program import VIEWS, Statement, Trace, Value
 from .rules import Definitions, Rewritten, rewritten
 from .scheduling import delay
 
@@ -108,9 +108,14 @@ def separate_outputs(trace: Trace) -> Trace:
 def named(trace: Trace) -> Trace:
     """Give every value a name of its own: ``x1``, and on the way to it ``x1a``, ``x1b``, ..."""
     used = {value.name for value in (*trace.inputs.values(), *trace.parameters.values())}
+    made = {s.target: s for s in trace.statements}
     for name, value in trace.outputs.items():
-        if name in trace.parameters:
-            value.name = f"g{trace.parameters[name].name}"
+        if name not in trace.parameters:
+            continue
+        root, word = value, f"g{trace.parameters[name].name}"
+        while root in made and made[root].operation == "reshape" and root.shape != trace.parameters[name].shape:
+            root = made[root].operands[0]
+        value.name, root.name = f"{word}_", word
     for value in _values(trace):
         base, number = value.name.rstrip("_"), 0
         candidate = base if not value.name.endswith("_") else f"{base}a"
@@ -127,7 +132,9 @@ def _values(trace: Trace) -> Iterable[Value]:
     computed = [statement.target for statement in trace.statements]
     constants = {v: None for s in trace.statements for v in s.values() if v.kind == "constant"}
     yield from (value for value in computed if not value.name.endswith("_"))
-    yield from (value for value in computed if value.name.endswith("_"))
+    looked = {statement.target for statement in trace.statements if statement.operation in VIEWS}
+    yield from (value for value in computed if value.name.endswith("_") and value not in looked)
+    yield from (value for value in computed if value.name.endswith("_") and value in looked)
     for value in constants:
         value.name = "c_"
         yield value

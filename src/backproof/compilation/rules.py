@@ -181,7 +181,9 @@ def _sum_of_one_hot(s: Statement, made: Definitions) -> Better | None:
     if made.of(s.operands[0], "one_hot"):
         return _as(s, "full", (), value=1)
     product = made.of(s.operands[0], "multiply")
-    for at in (0, 1) if product is not None else ():
+    if product is None:
+        return None
+    for at in (0, 1):
         hot, other = made.of(product.operands[at], "one_hot"), product.operands[1 - at]
         if hot is not None and isinstance(other, Value) and other.shape == hot.shape:
             return _as(s, "pick", (other, hot.operands[0]))

@@ -139,7 +139,7 @@ class Ratio:
     def __float__(self) -> float:
         raise UntraceableError(f"the number {self} is asked for")
 
-    __bool__ = __float__  # type: ignore[assignment]
+    __bool__ = __float__
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ratio) and self.numerator == other.numerator

@@ -208,7 +208,7 @@ class Symbol:
     __pow__, __rpow__ = _binary("power"), _binary("power", True)
     __gt__, __ge__ = _binary("greater"), _binary("greater_equal")
     __lt__, __le__ = _binary("less"), _binary("less_equal")
-    __eq__, __ne__ = _binary("equal"), _binary("not_equal")  # type: ignore[assignment]
+    __eq__, __ne__ = _binary("equal"), _binary("not_equal")
     __and__, __or__ = _logical("logical_and"), _logical("logical_or")
     __rand__, __ror__ = __and__, __or__
 
@@ -235,7 +235,7 @@ class Symbol:
     def __float__(self) -> float:
         raise UntraceableError("the number in an array is asked for")
 
-    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __complex__ = __float__
 
     def __iter__(self) -> Any:
         if not self.ndim or isinstance(self.shape[0], Size):
@@ -262,7 +262,9 @@ def _index(shape: tuple[Any, ...], key: Any) -> tuple[tuple[Any, ...], tuple[Any
         key = (*key[:at], *fill, *key[at + 1 :])
     else:
         key = (*key, *fill)
-    result, axis, whole = [], 0, []
+    axis = 0
+    result: list[Any] = []
+    whole: list[Any] = []
     for entry in key:
         if entry is None:
             result.append(1)

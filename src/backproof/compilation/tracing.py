@@ -7,6 +7,7 @@ one. Nothing here knows the formula of any layer.
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import numpy as np
 
 from ..chain import backpropagate
 from ..layers import Layer
-from ..layers.base import Linearization
+from ..layers.base import Closed, Linearization
 from ..losses import Loss
 from ..network import Network
-from ..operators import Operator
+from ..operators import Diagonal, Operator
 from .program import Trace, Value
 from .sizes import Guard, Size, UntraceableError
 from .symbols import Recorder, Symbol
@@ -74,7 +75,7 @@ def _run(
 ) -> dict[str, Value]:
     spoken = Spoken(recorder)
     chain = spoken.wrapped(net.chain, ())
-    steps = chain.linearized(theta, x)
+    steps: Any = chain.linearized(theta, x)
     last = len(net.layers)
     with spoken.saying(f"loss, {loss!r}", f"loss = {type(loss).__name__}(x_{last}, y)", "l"):
         value, delta = loss.value_and_gradient(steps.output, y, *weights)
@@ -190,16 +191,35 @@ class _Named(Layer):
 
     def linearized(self, theta: Mapping[str, Any], x: Any) -> Linearization:
         """Return y, A and B."""
+        start = len(self.spoken.recorder.statements)
         step = self._said("x", lambda: self.inner.linearized(theta, x))
         number = _number(self.place)
         self.spoken.call(step.output, f"x{number}")
+        self._part(start, step.output)
+        if isinstance(step, Closed) and isinstance(step.A, Diagonal):
+            self.spoken.call(step.A.diagonal, f"A{number}")
         return _NamedStep(step, self)
 
+    def _part(self, start: int, output: Any) -> None:
+        """Write what the output does not need down under A."""
+        statements, number = self.spoken.recorder.statements, _number(self.place)
+        wanted = {getattr(output, "value", None)}
+        for index in reversed(range(start, len(statements))):
+            s = statements[index]
+            if s.target in wanted:
+                wanted.update(s.values())
+            elif s.equation == self._equation("x"):
+                statements[index] = replace(s, equation=self._equation("A"))
+                s.target.name = f"A{number}_" if s.target.name == f"x{number}_" else s.target.name
+
+    def _equation(self, what: str) -> str:
+        number, before = _number(self.place), _number((*self.place[:-1], self.place[-1] - 1))
+        if what == "x":
+            return f"x_{number} = f_{number}(x_{before})"
+        return f"A_{number} = d x_{number} / d x_{before}"
+
     def _said(self, what: str, work: Callable[[], Any]) -> Any:
-        number = _number(self.place)
-        before = _number((*self.place[:-1], self.place[-1] - 1))
-        equations = {"x": f"x_{number} = f_{number}(x_{before})", "A": f"A_{number} = d x_{number} / d x_{before}"}
-        with self.spoken.saying(self.heading, equations[what], f"{what.lower()}{number}_"):
+        with self.spoken.saying(self.heading, self._equation(what), f"{what}{_number(self.place)}_"):
             return work()
 
 
