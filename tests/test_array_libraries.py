@@ -230,8 +230,10 @@ def test_nan_and_wrong_targets_are_refused_as_on_numpy(library: Library) -> None
             net, theta, library.convert(x), library.convert(2 * np.ones((2, 3))), bp.BinaryCrossEntropy()
         )
     x[1, 0] = np.nan
-    with pytest.raises(bp.errors.NonFiniteError, match=r"the input holds nan at \(1, 0\)"):
-        bp.value_and_gradient(net, theta, library.convert(x), library.convert(y), bp.CrossEntropy())
+    for activation in (bp.Tanh(), bp.ReLU(), bp.ELU()):
+        net = bp.Network([bp.Linear(2, 3), activation])
+        with pytest.raises(bp.errors.NonFiniteError, match=r"the input holds nan at \(1, 0\)"):
+            bp.value_and_gradient(net, theta, library.convert(x), library.convert(y), bp.CrossEntropy())
 
 
 QUANTITIES: dict[str, Callable[..., Any]] = {

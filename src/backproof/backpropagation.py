@@ -243,7 +243,12 @@ def _takes_torch(out: Any, theta: Parameters) -> bool:
         return False
     mine, theirs = out.vector, theta.vector
     same = list(out.layout.shapes.items()) == list(theta.layout.shapes.items()) and mine.dtype == theirs.dtype
-    return same and mine.device == theirs.device and mine.data_ptr() != theirs.data_ptr() and not mine.requires_grad
+    return (
+        same
+        and mine.device == theirs.device
+        and (mine.data_ptr() != theirs.data_ptr() or not len(mine))
+        and not mine.requires_grad
+    )
 
 
 def _like(out: Parameters, theta: Parameters) -> bool:

@@ -46,17 +46,22 @@ def softplus(x: Array) -> Array:
 def positive_part(x: Array) -> Array:
     """Return ``max(x, 0)`` elementwise."""
     xp = namespace(x)
-    return xp.maximum(x, 0) if _takes_numbers(x) else xp.where(x > 0, x, filled(x, 0))
+    if _takes_numbers(x):
+        return xp.maximum(x, 0)
+    # The comparison that fails for NaN leaves it in its place.
+    return xp.where(x > 0, x, filled(x, 0)) if is_exact(x) else xp.where(x <= 0, filled(x, 0), x)
 
 
 def negative_part(x: Array) -> Array:
     """Return ``min(x, 0)`` elementwise."""
     xp = namespace(x)
-    return xp.minimum(x, 0) if _takes_numbers(x) else xp.where(x < 0, x, filled(x, 0))
+    if _takes_numbers(x):
+        return xp.minimum(x, 0)
+    return xp.where(x < 0, x, filled(x, 0)) if is_exact(x) else xp.where(x >= 0, filled(x, 0), x)
 
 
 def _takes_numbers(x: Array) -> bool:
-    """Whether the library's maximum takes a number beside an array; it lets NaN through, which ``where`` does not."""
+    """Whether the library's maximum takes a number beside an array."""
     return x.dtype.kind != "O" if is_numpy(x) else is_symbolic(x)
 
 

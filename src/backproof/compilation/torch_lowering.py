@@ -1,6 +1,7 @@
 """From a trace to a PyTorch program: source text in its idiom, run under ``inference_mode`` in memory made once."""
 
 import linecache
+import math
 import re
 import threading
 from typing import Any
@@ -86,7 +87,6 @@ _ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends
 _FUNCTIONS = (
     "addmm", "amax", "amin", "cat", "clamp_max", "clamp_min", "empty", "from_numpy", "full", "gather", "index_select",
     "isfinite", "log_softmax", "matmul", "mm", "mv", "reciprocal", "softmax", "stack", "sum", "take_along_dim", "where",
-    *(WORDS.get(word, word) for word in sorted(UNARY | BINARY)),
     "bool", "float32", "float64", "int8", "int16", "int32", "int64", "uint8",
 )  # fmt: skip
 
@@ -94,11 +94,13 @@ _FUNCTIONS = (
 def _namespace(constants: dict[str, Any]) -> dict[str, Any]:
     return {
         **{word: getattr(torch, word) for word in _FUNCTIONS},
+        **{word: getattr(torch, WORDS.get(word, word)) for word in UNARY | BINARY},
         "any_": torch.any, "all_": torch.all,
         "threshold_backward": torch.ops.aten.threshold_backward.grad_input,
         "tanh_backward": torch.ops.aten.tanh_backward.grad_input,
         "linear_pointwise": _linear_pointwise, "check_classes": _check_classes, "number": _number,
-        "tensor_in": _tensor_in, "Refused": Refused, **constants,
+        "tensor_in": _tensor_in, "Refused": Refused,
+        "inf": math.inf, "nan": math.nan, **constants,
     }  # fmt: skip
 
 
@@ -203,4 +205,4 @@ def _writable(out: Any, theta: Parameters) -> bool:
         return False
     mine, theirs = out.vector, theta.vector
     plain = isinstance(mine, torch.Tensor) and mine.dtype == theirs.dtype and mine.device == theirs.device
-    return plain and not mine.requires_grad and mine.data_ptr() != theirs.data_ptr()
+    return plain and not mine.requires_grad and (mine.data_ptr() != theirs.data_ptr() or not len(mine))

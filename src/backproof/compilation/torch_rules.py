@@ -14,7 +14,7 @@ WORDS = {
     "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "div", "power": "pow", "greater": "gt",
     "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne",
 }  # fmt: skip
-"""PyTorch's names, where they are others."""
+"""PyTorch's names, where they are others. Sources keep ours: loss values have names such as ``lt``."""
 
 FRESH = ("affine_onednn", "matmul_onednn")
 """Operations that make their result's memory themselves."""
@@ -41,7 +41,7 @@ def _call(w: Writer, s: Statement, word: str, *arguments: str) -> list[str]:
 
 def _elementwise(w: Writer, s: Statement) -> list[str]:
     kind = next(operand.dtype for operand in s.values())
-    word = WORDS.get(s.operation, s.operation)
+    word = s.operation
     if s.operation in ("maximum", "minimum") and any(not isinstance(operand, Value) for operand in s.operands):
         value, number = sorted(s.operands, key=lambda operand: not isinstance(operand, Value))
         return _call(w, s, "clamp_min" if word == "maximum" else "clamp_max", w.name(value), repr(number))
@@ -120,7 +120,7 @@ def _copy(w: Writer, s: Statement) -> list[str]:
     (source,) = s.operands
     said = w.name(source, s.dtype)
     if isinstance(source, Value) and source.shape != s.shape:
-        said = f"{said}.reshape({text(s.shape)})"
+        said = f"{said}.reshape({w.shape(s.shape)})"
     if not w.is_own(s.target):
         return [f"{s.target.name} = {said}.to({s.dtype})"]
     return [f"{w.name(s.target)}.copy_({said})"]

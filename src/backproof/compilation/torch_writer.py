@@ -114,9 +114,14 @@ class Writer:
             return self.turned(source) if plain else f"{self.name(source)}.permute({text(s.attributes['axes'])})"
         if s.operation == "index":
             return f"{self.name(source)}[{', '.join(_key(entry) for entry in s.attributes['key'])}]"
-        if self.section(value) == "inputs" and any(isinstance(length, Size) for length in s.shape):
+        shape = self.shape(s.shape) if self.section(value) in ("inputs", "run") else text(s.shape)
+        return f"{self.name(source)}.{'expand' if s.operation == 'broadcast' else 'reshape'}({shape})"
+
+    def shape(self, shape: tuple[Any, ...]) -> str:
+        """Return a shape as it is said in ``run``, where n has to be looked up."""
+        if any(isinstance(length, Size) for length in shape):
             self.line("inputs", "n", f"{self.trace.inputs['x'].name}.shape[0]")
-        return f"{self.name(source)}.{'expand' if s.operation == 'broadcast' else 'reshape'}({text(s.shape)})"
+        return text(shape)
 
     def _expression(self, value: Value) -> str:
         if value in self._made:
