@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .checking import *  # noqa: F403
     from .compilation import Program as Program
     from .compilation import compile as compile
+    from .compilation.writing import write as write
     from .derivation import Derivation as Derivation
     from .derivation import explain as explain
     from .exercises import *  # noqa: F403
@@ -53,6 +54,7 @@ _LATE = {
     "explain": "derivation",
     "from_torch": "bridges",
     "to_torch": "bridges",
+    "write": "compilation.writing",
 }
 """Names whose homes need other packages, so that they are looked into for these names alone."""
 _HOMES = (

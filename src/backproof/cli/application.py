@@ -16,7 +16,7 @@ from .console import one_line
 FINE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 _ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, evaluate, summarize,
-measure, prove, certify.
+measure, explain, prove, certify.
 
 \b
   backproof train digits -o digits.backproof
@@ -25,6 +25,7 @@ measure, prove, certify.
   backproof evaluate digits.backproof digits
   backproof summary digits.backproof
   backproof spectrum digits.backproof digits -o spectrum.npz
+  backproof explain digits.backproof digits --example 7 -o digits.html
   backproof prove digits.backproof -o digits.v
   backproof check layers.py::softmax --input 3x4
   backproof write digits.backproof -o digits_backprop.py
@@ -56,7 +57,18 @@ def _root(
 
 def application() -> typer.Typer:
     """Return the application with all its commands."""
-    from . import certifying, checking, evaluation, measuring, prediction, proving, summarizing, training, writing
+    from . import (
+        certifying,
+        checking,
+        evaluation,
+        explaining,
+        measuring,
+        prediction,
+        proving,
+        summarizing,
+        training,
+        writing,
+    )
 
     app = typer.Typer(name="backproof", help=_ABOUT, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     app.callback(help=_ABOUT)(_root)
@@ -64,6 +76,7 @@ def application() -> typer.Typer:
     app.command("predict")(prediction.predict)
     app.command("evaluate")(evaluation.evaluate)
     app.command("summary")(summarizing.summarize)
+    app.command("explain")(explaining.explain)
     app.command("prove")(proving.prove)
     app.command("check")(checking.check)
     app.command("write")(writing.write)

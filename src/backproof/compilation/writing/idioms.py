@@ -78,17 +78,25 @@ class Idiom:
             OptionError: there are too many of them to be written out.
         """
         data = np.asarray(value.data)
-        if data.ndim == 1 and data.size > 2 and np.array_equal(data, np.arange(data.size)):
-            return self.made("arange", str(data.size), data.dtype)
-        if data.ndim == 2 and data.shape[0] == data.shape[1] > 1 and np.array_equal(data, np.eye(len(data))):
-            return self.made("eye", str(len(data)), data.dtype)
-        if data.size and (data == data.flat[0]).all():
-            return self.made("full", f"{data.shape}, {data.flat[0].item()!r}", data.dtype)
-        if data.size > _LONGEST_CONSTANT:
+        plain = self._plain(data.squeeze())
+        if plain is None:
             raise OptionError(
                 f"write: a constant of shape {data.shape} would be written out, expected at most {_LONGEST_CONSTANT} "
                 f"numbers."
             )
+        key = _inserted(data.squeeze().shape, data.shape)
+        return plain if key is None else Source(f"{plain.text}[{key}]")
+
+    def _plain(self, data: Any) -> Source | None:
+        """Return a constant without axes of length one; None if it is neither regular nor short."""
+        if data.ndim == 1 and data.size > 2 and np.array_equal(data, np.arange(data.size)):
+            return self.made("arange", str(data.size), data.dtype)
+        if data.ndim == 2 and data.shape[0] == data.shape[1] and np.array_equal(data, np.eye(len(data))):
+            return self.made("eye", str(len(data)), data.dtype)
+        if data.size and (data == data.flat[0]).all():
+            return self.made("full", f"{data.shape}, {data.flat[0].item()!r}", data.dtype)
+        if data.size > _LONGEST_CONSTANT:
+            return None
         return self.made("tensor" if self.module == "torch" else "array", repr(data.tolist()), data.dtype)
 
 
@@ -181,6 +189,8 @@ def _joined(function: str) -> Rule:
 
 
 def _reshape(self: Idiom, s: Statement, operands: tuple[Source, ...]) -> Source:
+    if len(s.shape) == 2 and 1 in s.shape and text(s.operands[0].shape) == text(s.shape[::-1]):
+        return Source(f"{atom(operands[0])}.T")
     key = _inserted(s.operands[0].shape, s.shape)
     if key is not None:
         return Source(f"{atom(operands[0])}[{key}]")

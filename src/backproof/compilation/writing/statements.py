@@ -3,12 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..passes import optimized, remove_dead
-from ..passes import deduplicate as _deduplicate
-from ..passes import simplify as _simplify
+from ..passes import deduplicate, optimized, remove_dead, simplify
 from ..program import VIEWS, Statement, Trace, Value
 from ..sizes import text
 from .expressions import Source, atom
@@ -48,7 +46,7 @@ def lines(trace: Trace, idiom: Idiom) -> tuple[list[Line], dict[str, str]]:
     Raises:
         OptionError: an operation or constant cannot be said in the library; the message names its layer.
     """
-    return _Writer(_shaped(optimized(trace, (_simplify, _deduplicate, remove_dead))), idiom).written()
+    return _Writer(_shaped(optimized(trace, (simplify, deduplicate, remove_dead))), idiom).written()
 
 
 def _shaped(trace: Trace) -> Trace:
@@ -91,6 +89,7 @@ class _Writer:
         if s.operation in ("check", "check_classes"):
             yield from self._check(s)
             return
+        s = self._unshaped(s)
         said = self.idiom.said(s, tuple(self._operand(operand) for operand in s.operands))
         if self._inlined(s, said):
             self.texts[s.target] = said
@@ -99,13 +98,31 @@ class _Writer:
         if said.text == name:
             return
         self.texts[s.target] = Source(name)
-        yield self._commented(f"{name} = {said.text}", s)
+        yield self._commented(name, said.text, s)
 
-    def _commented(self, code: str, s: Statement) -> Line:
-        shape = ", ".join(text(length) for length in s.shape)
-        shape = f"({shape},)" if len(s.shape) == 1 else f"({shape})"
-        sizes = bool(re.search(r"\bn\b", code))
-        return Line(code, f"{s.equation}, {shape}" if s.equation else shape, s.layer, s.equation, sizes)
+    def _unshaped(self, s: Statement) -> Statement:
+        """Return a sum of all entries as that of the array before it was given another shape."""
+        inner = self.made.get(s.operands[0]) if s.operation == "sum" and s.shape == () else None
+        if inner is None or inner.operation != "reshape" or s.attributes.get("keepdims"):
+            return s
+        axes = tuple(range(inner.operands[0].ndim))
+        return replace(s, operands=inner.operands, attributes={"axis": axes, "keepdims": False})
+
+    def _commented(self, name: str, said: str, s: Statement) -> Line:
+        """Return a line with what it computes; the way to a result has the shape alone."""
+        shape = text(s.shape) if s.shape else "a number"
+        derivative = re.fullmatch(r"A([\d_]*?)(\d+)", name)
+        if derivative:
+            place, last = derivative[1], int(derivative[2])
+            equation = f"A_{place}{last} = d x_{place}{last} / d x_{place}{last - 1}, diagonal"
+        else:
+            label = s.layer.partition(", ")[2]
+            applied = re.sub(r"= f_[\d_]+\(", lambda _: f"= {label}(", s.equation)
+            if name.startswith("delta") and s.equation.startswith("loss"):
+                applied = f"delta_{name.removeprefix('delta')} = d loss / d x_{name.removeprefix('delta')}"
+            equation = "" if self._temporary(s.target) and s.target not in self.own else applied
+        comment = f"{equation}: {shape}" if equation else shape
+        return Line(f"{name} = {said}", comment, s.layer, s.equation, bool(re.search(r"\bn\b", said)))
 
     def _operand(self, operand: Any) -> Source:
         if not isinstance(operand, Value):

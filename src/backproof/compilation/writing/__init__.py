@@ -1,0 +1,5 @@
+"""Programs as source: readable, complete, and without this library."""
+
+from .writer import PURPOSES, write
+
+__all__ = ["PURPOSES", "write"]

@@ -1,0 +1,64 @@
+"""``backproof write``: a program on standard output or in a file, with its examples beside it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Run = Any
+
+
+@pytest.fixture
+def digits(cli: Run) -> Run:
+    """Return the command line in a folder with a model of digits."""
+    assert cli("train", "digits", "--hidden", "16", "--epochs", "2", "-o", "digits.backproof").code == 0
+    return cli
+
+
+def test_the_program_finds_its_examples_and_agrees_with_evaluate(digits: Run, tmp_path: Path) -> None:
+    written = digits("write", "digits.backproof", "--data", "digits", "-o", "program.py")
+    assert (written.code, written.out) == (0, "")
+    assert "lines in program.py, examples in program.npz" in written.err
+    done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    judged = json.loads(digits("evaluate", "digits.backproof", "digits", "--json").out)
+    assert float(done.stdout.split()[1].rstrip(",")) == pytest.approx(judged["loss"], rel=1e-4)
+
+
+def test_without_a_file_it_is_printed(digits: Run) -> None:
+    written = digits("write", "digits.backproof", "--library", "torch", "--what", "jacobian")
+    assert written.out.startswith('"""The Jacobian of a network, multiplied out in the cheapest order, in PyTorch')
+    compile(written.out, "written.py", "exec")
+    assert json.loads(digits("write", "digits.backproof", "--json").out)["source"].startswith('"""Loss and gradient')
+
+
+def test_examples_are_limited_to_those_asked_for(digits: Run, tmp_path: Path) -> None:
+    digits("write", "digits.backproof", "--data", "digits", "--examples", "7", "-o", "program.py")
+    with np.load(tmp_path / "program.npz") as file:
+        assert file["x"].shape == (7, 64)
+        assert file["y"].shape == (7,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--library", "tensorflow"), "unknown library 'tensorflow'"),
+        (("--what", "hessian"), "unknown purpose 'hessian'"),
+        (("--data", "digits"), "name the program with -o"),
+        (("-o", "digits.backproof"), "it would replace 'digits.backproof'"),
+        (("-o", "nowhere/program.py"), "the folder"),
+        (("--data", "digits", "-o", "program.npz"), "end its name in .py"),
+    ],
+)
+def test_mistakes_are_said_in_one_line(digits: Run, arguments: tuple[str, ...], words: str) -> None:
+    assert words in digits("write", "digits.backproof", *arguments).error
+
+
+def test_nothing_is_written_when_the_data_cannot_be_read(digits: Run, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("mine")
+    assert digits("write", "digits.backproof", "--data", "missing.csv", "-o", "program.py").code == 1
+    assert (tmp_path / "program.py").read_text() == "mine"
+    assert not (tmp_path / "program.npz").exists()
