@@ -15,7 +15,7 @@ from ..losses import Loss
 from ..network import Network
 from ..operators import Operator
 from ..parameters import Parameters
-from .writing import listed, listed_latex, numbers, plain
+from .writing import listed, listed_latex, numbers, wrapped
 
 __all__ = ["Exercise", "Grade", "Mistake", "Point", "Solution", "Task", "drawn"]
 
@@ -122,7 +122,7 @@ class Grade:
         if self.right:
             return "Right."
         where = f" ({self.place})" if self.place else ""
-        return f"Not yet{where}. Likely mistake: {self.cause}. {plain(self.hint)}"
+        return wrapped(f"Not yet{where}. Likely mistake: {self.cause}. {self.hint}")
 
     def _repr_markdown_(self) -> str:
         if self.right:
@@ -140,7 +140,7 @@ class Question:
     task: Task
 
     def __str__(self) -> str:
-        return f"{self.title}\n\n{plain(self.task.question)}\n\n{listed(self.task.given)}"
+        return f"{self.title}\n\n{wrapped(self.task.question)}\n\n{listed(self.task.given)}"
 
     __repr__ = __str__
 
@@ -174,7 +174,7 @@ class Solution:
         return explain(point.net, point.theta, point.x, point.y, point.loss)
 
     def __str__(self) -> str:
-        return f"{plain(self.why)}\n\n{numbers(self.value)}"
+        return f"{wrapped(self.why)}\n\n{numbers(self.value)}"
 
     __repr__ = __str__
 

@@ -1,6 +1,7 @@
 """Questions are written once, in Markdown with LaTeX formulas; a terminal gets them in plain letters."""
 
 import re
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,11 @@ def plain(text: str) -> str:
         .replace("  ", " ")
         .replace("**", "")
     )
+
+
+def wrapped(text: str) -> str:
+    """Return ``plain`` text in lines of a terminal."""
+    return textwrap.fill(plain(text), 88, break_long_words=False, break_on_hyphens=False)
 
 
 def _formula(tex: str) -> str:
