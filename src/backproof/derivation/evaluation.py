@@ -261,6 +261,8 @@ def _operator_or_value(expression: Expression, values: Values) -> Any:
     if isinstance(expression, Kronecker):
         left, right = (_operator_or_value(side, values) for side in (expression.left, expression.right))
         return ops.Kronecker(_as_operator(left), _as_operator(right))
+    if isinstance(expression, BlockRow):
+        return ops.Row(tuple(_as_operator(_operator_or_value(block, values)) for block in expression.blocks))
     if isinstance(expression, Diagonal):
         return ops.Diagonal(evaluate(expression.operand, values).reshape(-1))
     return evaluate(expression, values)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Array, to_numpy
 from ..backpropagation import value_and_gradient
-from ..errors import OptionError, unknown_name
+from ..errors import DtypeError, OptionError, ShapeError, unknown_name
 from ..layers import Steps
 from ..losses import CrossEntropy, Loss, SquaredError
 from ..network import Network
@@ -71,8 +71,8 @@ def explain(
             60 layers).
         vec: whether vec stacks rows (as the code does) or columns (as the literature does).
         notation: ``"ours"``, ``"D"`` (W^T a + b) or ``"O"`` (augmented matrices, potentials and activations).
-        example: the row of x whose numbers are shown, or ``"batch"`` to show the whole batch's deltas and gradients
-            beside example 0's.
+        example: the row of x whose deltas and gradients are shown as numbers, or ``"batch"`` to show those of the whole
+            batch instead; the Jacobians are then example 0's.
         language: of the words.
 
     Raises:
@@ -86,22 +86,25 @@ def explain(
     x = x.astype(np.float64) if x.dtype.kind == "f" else x
     net.forward(theta, x)
     index = _example(example, x)
-    y, loss, guessed = _target(y, loss)
+    y, loss, guessed = _target(y, loss, x.shape[0])
     setting = _setting(net, theta, x, y, loss, index, choices)
     sections = _sections(setting, choices, y, index, guessed)
     facts = network_facts(setting, x.shape[0], index, None if y is None else y[index])
-    kept = tuple(_pruned(section, setting.level) for section in sections)
+    silent = "delta" if choices.batch else "batch"
+    kept = tuple(_pruned(section, setting.level, section.name != silent) for section in sections)
     return Derivation(words("title", layers=len(net)), kept, choices, facts)
 
 
-def _pruned(section: Section, level: int) -> Section:
-    """Return the section without the lines that more detail would print."""
+def _pruned(section: Section, level: int, numbers: bool) -> Section:
+    """Return the section without the lines that more detail prints, and without numbers where they are not told."""
     items: list[Line | Fold | Section] = []
     for item in section.items:
         if isinstance(item, Section):
-            items.append(_pruned(item, level))
-        elif not isinstance(item, Line) or item.level <= level:
+            items.append(_pruned(item, level, numbers))
+        elif isinstance(item, Fold):
             items.append(item)
+        elif item.level <= level:
+            items.append(item if numbers else replace(item, figure=None))
     return replace(section, items=tuple(items))
 
 
@@ -120,13 +123,15 @@ def _choices(detail: str, vec: str, notation: str, example: Any, language: str) 
 
 def _in_float64(net: Network, theta: Parameters) -> Parameters:
     if not isinstance(theta, Parameters):
-        raise OptionError(
+        raise DtypeError(
             f"explain: theta is of type {type(theta).__name__}, expected Parameters, as net.initialize() gives."
         )
     return net.parameters({name: np.asarray(to_numpy(theta[name]), np.float64) for name in theta})
 
 
 def _example(example: int | str, x: Any) -> int:
+    if not x.shape[0]:
+        raise ShapeError("explain: the batch has no examples, expected at least one.")
     if example == "batch":
         return 0
     try:
@@ -140,7 +145,7 @@ def _example(example: int | str, x: Any) -> int:
     return index
 
 
-def _target(y: Any, loss: Loss | None) -> tuple[Any, Loss | None, bool]:
+def _target(y: Any, loss: Loss | None, examples: int) -> tuple[Any, Loss | None, bool]:
     if loss is not None and not isinstance(loss, Loss):
         name = loss.__name__ if isinstance(loss, type) else ""
         hint = f"write {name}() with brackets" if name else "give a loss, as in CrossEntropy()"
@@ -150,6 +155,8 @@ def _target(y: Any, loss: Loss | None) -> tuple[Any, Loss | None, bool]:
             raise OptionError(f"explain: loss {type(loss).__name__} came without targets, expected y as well.")
         return None, None, False
     y = np.asarray(to_numpy(y))
+    if y.shape[:1] != (examples,):
+        raise ShapeError(f"explain: targets have shape {y.shape}, expected one for each of the {examples} examples.")
     if loss is not None:
         return y, loss, False
     return y, CrossEntropy() if y.ndim == 1 and y.dtype.kind in "iu" else SquaredError(), True

@@ -196,7 +196,7 @@ class Choices:
         detail: ``"outline"``, ``"standard"`` or ``"full"``.
         vec: ``"row"`` or ``"column"`` stacking.
         notation: ``"ours"``, ``"D"`` or ``"O"``.
-        batch: whether the numbers are those of the whole batch.
+        batch: whether deltas and gradients are shown as numbers for the whole batch instead of one example.
         language: of the words.
     """
 
