@@ -26,6 +26,7 @@ SECTIONS = {
     "Exercises": "exercises",
     "Checks": "checking",
     "Certificates": "proving",
+    "Derivations": "derivation",
     "Summaries": "summaries",
 }
 HEADER = "# Reference\n\nMade from the docstrings by `make reference`; a test keeps it true.\n"
@@ -56,7 +57,7 @@ def _call(item: Any) -> str:
 
 def _shown(item: Any) -> str:
     if isinstance(item, dict):
-        return "A registry: " + ", ".join(f"`{key}`" for key in sorted(map(str, item))) + "."
+        return "A registry: " + ", ".join(f"`{key}`" for key in sorted(getattr(key, "__name__", str(key)) for key in item)) + "."
     return f"`{item!r}`"
 
 
