@@ -65,8 +65,8 @@ def _floating(dtype: Any) -> Any:
     try:
         kind = np.dtype(dtype)
     except TypeError:
-        kind = None
-    if kind not in (np.dtype("float32"), np.dtype("float64")):
+        kind = np.dtype(object)
+    if kind.char not in "fd":
         raise DtypeError(f"compile: dtype={dtype!r:.40}, expected 'float32' or 'float64'.")
     return kind
 

@@ -96,27 +96,27 @@ class Namespace:
 
     # -- reductions ---------------------------------------------------------------------------------------
 
-    def sum(self, x: Any, *, axis: Any = None, keepdims: Any = False, dtype: Any = None) -> Symbol:
+    def sum(self, x: Any, axis: Any = None, *, keepdims: Any = False, dtype: Any = None) -> Symbol:
         """Return the sum along axes."""
         return self._reduction("sum", x, axis, keepdims, x.dtype if x.dtype.kind == "f" else np.int64)
 
-    def max(self, x: Any, *, axis: Any = None, keepdims: Any = False) -> Symbol:
+    def max(self, x: Any, axis: Any = None, *, keepdims: Any = False) -> Symbol:
         """Return the largest along axes."""
         return self._reduction("max", x, axis, keepdims, x.dtype)
 
-    def min(self, x: Any, *, axis: Any = None, keepdims: Any = False) -> Symbol:
+    def min(self, x: Any, axis: Any = None, *, keepdims: Any = False) -> Symbol:
         """Return the smallest along axes."""
         return self._reduction("min", x, axis, keepdims, x.dtype)
 
-    def any(self, x: Any, *, axis: Any = None, keepdims: Any = False) -> Symbol:
+    def any(self, x: Any, axis: Any = None, *, keepdims: Any = False) -> Symbol:
         """Return whether any is true."""
         return self._reduction("any", x, axis, keepdims, np.bool_)
 
-    def all(self, x: Any, *, axis: Any = None, keepdims: Any = False) -> Symbol:
+    def all(self, x: Any, axis: Any = None, *, keepdims: Any = False) -> Symbol:
         """Return whether all are true."""
         return self._reduction("all", x, axis, keepdims, np.bool_)
 
-    def mean(self, x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
+    def mean(self, x: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
         """Return the mean along axes."""
         axes = _axes(x, axis)
         return self.sum(x, axis=axis, keepdims=keepdims) * (1 / math.prod(x.shape[a] for a in axes))

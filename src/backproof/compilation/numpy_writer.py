@@ -84,7 +84,7 @@ class Writer:
     def fresh(self, base: str) -> str:
         """Return a name that nothing has."""
         self._fresh += 1
-        return f"{base}_{self._fresh}"
+        return f"{base}_part_{self._fresh}"
 
     def line(self, section: str, name: str, expression: str) -> str:
         """Write down once how a name is made, and return it."""

@@ -124,6 +124,10 @@ def matmul(a: Any, b: Any) -> "Symbol":
     return recorder.record("matmul", (a, b), shape, _result_dtype("add", _kind(a), _kind(b)))
 
 
+_METHODS = ("all", "any", "astype", "max", "mean", "min", "sum")
+"""What NumPy's arrays offer as methods, too."""
+
+
 class Symbol:
     """An array of which shape and dtype are known, and its numbers are not.
 
@@ -249,6 +253,8 @@ class Symbol:
         raise UntraceableError("an array is written to, expected a new one")
 
     def __getattr__(self, name: str) -> Any:
+        if name in _METHODS:
+            return functools.partial(getattr(self.__array_namespace__(), name), self)
         raise AttributeError(f"array.{name} is used, expected the array API")
 
 
