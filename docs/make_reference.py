@@ -57,7 +57,11 @@ def _call(item: Any) -> str:
 
 def _shown(item: Any) -> str:
     if isinstance(item, dict):
-        return "A registry: " + ", ".join(f"`{key}`" for key in sorted(getattr(key, "__name__", str(key)) for key in item)) + "."
+        return (
+            "A registry: "
+            + ", ".join(f"`{key}`" for key in sorted(getattr(key, "__name__", str(key)) for key in item))
+            + "."
+        )
     return f"`{item!r}`"
 
 
