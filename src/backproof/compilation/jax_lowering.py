@@ -47,7 +47,7 @@ def _source(trace: Trace) -> tuple[str, dict[str, Any]]:
 
 _FUNCTIONS = (
     "abs", "arange", "any", "all", "broadcast_to", "concatenate", "cos", "exp", "expm1", "full", "isfinite", "log",
-    "log1p", "max", "maximum", "min", "minimum", "nan", "sin", "sqrt", "stack", "sum", "take", "take_along_axis",
+    "inf", "log1p", "max", "maximum", "min", "minimum", "nan", "sin", "sqrt", "stack", "sum", "take", "take_along_axis",
     "tanh", "where", "bool_", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
 )  # fmt: skip
 
@@ -78,4 +78,6 @@ class _Runner:
         arrays = tuple(theta[name] for name in self.names)
         inputs = (x, y) if weights is None else (x, y, weights)
         loss, gradient = self.function(arrays, *inputs)
+        if not self.names:
+            return loss, theta.with_vector(theta.vector)
         return loss, Parameters.of_arrays(theta.layout, dict(zip(self.names, gradient, strict=True)))
