@@ -39,9 +39,10 @@ def _pulled(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, gen
     u = _vector(generator, oracle.out_shape)
     came = route.pull(problem.points, oracle.precision, u) if route.pull is not None else []
     found: list[Product] = []
-    for pair, raw in zip(came, raws, strict=True):
+    for index, (pair, raw) in enumerate(zip(came, raws, strict=True)):
         A, flat = raw.numbers.reshape(u.size, -1), u.reshape(-1)
-        found.append((None if pair is None else np.reshape(pair[0], -1), flat @ A, np.abs(flat) @ np.abs(A)))
+        size = np.abs(flat) @ (np.abs(A) + oracle.rounding(index) * 2.0**42)
+        found.append((None if pair is None else np.reshape(pair[0], -1), flat @ A, size))
     return found
 
 
@@ -49,9 +50,10 @@ def _pushed(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, gen
     v: Points = [_vector(generator, point.shape) for point in problem.points]
     came = np.reshape(route.push(problem.points, oracle.precision, v)[0], -1) if route.push is not None else None
     expected, size = np.zeros(oracle.center.size), np.zeros(oracle.center.size)
-    for tangent, raw in zip(v, raws, strict=True):
+    for index, (tangent, raw) in enumerate(zip(v, raws, strict=True)):
         A, flat = raw.numbers.reshape(oracle.center.size, -1), tangent.reshape(-1)
-        expected, size = expected + A @ flat, size + np.abs(A) @ np.abs(flat)
+        wide = np.abs(A) + oracle.rounding(index) * 2.0**42
+        expected, size = expected + A @ flat, size + wide @ np.abs(flat)
     return [(came, expected, size)]
 
 

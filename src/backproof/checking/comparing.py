@@ -34,12 +34,14 @@ class Comparison:
         return not (self.wrong.any() or self.off_kink.any())
 
 
-def floor_of(measured: Measured, spacing: float, native: float) -> Any:
+def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0) -> Any:
     """Return what rounding alone may do to an entry, (m, n): a few units of its row, and less of its block.
 
     Args:
         measured: the oracle's block.
         spacing: of the dtype that the derivative is computed in.
+        size: rounding of the function's own value per step in the argument, (m, n): what a derivative that is zero
+            by cancellation may be off by.
         native: of the user's own dtype; a formula may hold constants rounded to it, or to float32 at the coarsest.
     """
     rows = measured.row_scale
@@ -48,7 +50,7 @@ def floor_of(measured: Measured, spacing: float, native: float) -> Any:
     units = (16 + 4 * np.sqrt(entries)) * spacing
     if native > spacing:
         units = max(units, 4 * min(native, SINGLE))
-    return units * np.broadcast_to(rows, measured.value.shape) + 2 * spacing * block + 1e-300
+    return units * np.broadcast_to(rows, measured.value.shape) + 2 * spacing * block + 2 * size + 1e-300
 
 
 def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0) -> Comparison:

@@ -64,10 +64,10 @@ def _looked_through(problem: Problem, wanted: str, seed: int, points: int) -> Re
         blocks, more = _routed(problem, Prober(problem, oracle, seed))
         return _probed(_report(problem, name, blocks, complaints + more, notes))
     measured = oracle.blocks()
-    unsmooth, kinks = differentiability(problem, measured, 0.05 if precision == DOUBLE else 0.5)
+    unsmooth, kinks = differentiability(problem, oracle, measured, 0.05 if precision == DOUBLE else 0.5)
     judge = Judge(problem, oracle, measured, value, seed)
     blocks, more = _routed(problem, judge)
-    if all(block.ok for block in blocks) and precision == DOUBLE and not complaints:
+    if blocks and all(block.ok for block in blocks) and precision == DOUBLE and not complaints:
         blocks, more = _other_points(problem, blocks, seed, points - 1), more
     report = _report(problem, name, blocks, complaints + unsmooth + more, notes + kinks + judge.notes)
     return replace(report, problems=(*report.problems, *judge.problems))

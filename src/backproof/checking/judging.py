@@ -84,13 +84,13 @@ class Judge:
         spacing = 2.0**-52 if self.oracle.precision == DOUBLE else native
         if native > 2.0**-52:
             spacing = max(spacing, epsilon(raw.dtype))
-        measured = self.measured[index]
-        comparison = compare(analytic, measured, floor_of(measured, spacing, native))
+        measured, size = self.measured[index], self.oracle.rounding(index)
+        comparison = compare(analytic, measured, floor_of(measured, spacing, native, size))
         if not comparison.ok:
             # Before anything is called wrong: a second opinion of the oracle, and the derivative's rounding noise.
             measured = self._second_opinion(index)
             noise = self._noise(route, index, analytic)
-            comparison = compare(analytic, measured, floor_of(measured, spacing, native), noise)
+            comparison = compare(analytic, measured, floor_of(measured, spacing, native, size), noise)
         return replace(comparison, off_kink=comparison.off_kink | self._off_joint_kinks(index, analytic))
 
     def _second_opinion(self, index: int) -> Measured:

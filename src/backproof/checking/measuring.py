@@ -82,16 +82,20 @@ class Oracle:
         direction[block] = v.reshape(self.points[block].shape)
         return direction
 
+    def rounding(self, block: int) -> Any:
+        """Return the rounding of the function's value per natural step in an argument, (m, n)."""
+        return 2.0**-52 * np.abs(self.center)[:, None] / self.scales[block].reshape(1, -1)
+
     def random_direction(self) -> list[Any]:
-        """Return a direction in which every entry moves by its own scale, up or down."""
-        return [s * self.random.choice([-1.0, 1.0], size=s.shape) for s in self.scales]
+        """Return a direction in which every entry moves by about its own scale, no two alike: ties come apart."""
+        return [s * self.random.normal(size=s.shape) for s in self.scales]
 
     def measure_noise(self) -> None:
         """Raise the estimate of the noise of the function's values to what is seen."""
         if self._noisy:
             return
         self._noisy = True
-        f = self.along([s * self.random.normal(size=s.shape) for s in self.scales])
+        f = self.along(self.random_direction())
         spacings = SPACINGS if self.precision == DOUBLE else (4 * self.moved, 16 * self.moved)
         seen = [noise_of(f, self.center, spacings) for _ in range(2)]
         self.noise = np.maximum(self.noise, 2 * np.maximum(*seen))
@@ -113,7 +117,7 @@ class Oracle:
         """Whether a method agrees with differences, for every output along some direction where these are sharp."""
         decided = np.zeros(self.center.shape, bool)
         for _ in range(3):
-            direction = [s * self.random.normal(size=s.shape) for s in self.scales]
+            direction = self.random_direction()
             try:
                 with np.errstate(all="ignore"):
                     fast = push(direction)

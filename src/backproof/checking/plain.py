@@ -115,6 +115,9 @@ def plain_problem(
             "number; give jacobian= or vjp= instead."
         )
     places, notes = _under_test(everything, given, structure)
+    if not places:
+        floats = ", ".join(labels[i] for i in floating)
+        raise OptionError(f"check: the derivative of {title_of(function)} gave no array for any of {floats}.")
     arguments = Arguments(inputs, labels, places)
     callers = _Callers(function, arguments, structure)
     routes = tuple(callers.route(kind, derivative) for kind, derivative in given.items() if derivative is not None)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .causes import Cause
-from .measuring import Measured
+from .measuring import Measured, Oracle
 from .problems import NATIVE, Problem, Value, epsilon
 
 
@@ -45,14 +45,18 @@ def note_on_dtype(problem: Problem, value: Value) -> list[str]:
     return [f"the function's value is {value.dtype}, its arguments ({', '.join(problem.names)}) are {came}"]
 
 
-def differentiability(problem: Problem, measured: list[Measured], loosest: float) -> tuple[list[Complaint], list[str]]:
+def differentiability(
+    problem: Problem, oracle: Oracle, measured: list[Measured], loosest: float
+) -> tuple[list[Complaint], list[str]]:
     """Return complaints where no difference comes within ``loosest`` of the block's size, and notes on kinks."""
     complaints, notes = [], []
-    for name, point, block in zip(problem.names, problem.points, measured, strict=True):
+    for index, (name, point, block) in enumerate(zip(problem.names, problem.points, measured, strict=True)):
         bounded = np.isfinite(block.low) & np.isfinite(block.high)
         # Where even the best difference is off by a part of the largest entry, there is nothing to converge to.
         size = float(np.max(block.row_scale, initial=0.0))
-        ends = ~(block.error <= loosest * size + 1e-300) & ~block.kink | (block.kink & ~bounded)
+        ends = ~(block.error <= loosest * size + 1e6 * oracle.rounding(index) + 1e-300) & ~block.kink | (
+            block.kink & ~bounded
+        )
         if ends.any():
             place = first(ends.any(axis=0).reshape(point.shape))
             text = f"the function is not differentiable in {name}{place} at this point: no difference converges there"

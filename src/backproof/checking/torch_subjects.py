@@ -1,6 +1,7 @@
 """Subjects of PyTorch: ``autograd.Function`` classes, modules, and functions of tensors with custom rules inside."""
 
 import functools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -163,7 +164,9 @@ class _Call:
         """Return the output's tangent by forward mode."""
         import torch.autograd.forward_ad as forward_ad
 
-        with forward_ad.dual_level():
+        with forward_ad.dual_level(), warnings.catch_warnings():
+            # PyTorch itself warns when forward mode is first used.
+            warnings.simplefilter("ignore", DeprecationWarning)
             tensors = self.tensors(points, precision)
             moves = self.tensors(tangents, precision)
             duals = [forward_ad.make_dual(x, v) for x, v in zip(tensors, moves, strict=True)]
