@@ -121,17 +121,23 @@ class Ratio:
     """``numerator / n``: a number that takes part in arithmetic with arrays."""
 
     __slots__ = ("numerator", "size")
+    # NumPy then leaves ``array * ratio`` to the ratio.
+    __array_ufunc__ = None
 
     def __init__(self, numerator: float, size: Size) -> None:
         self.numerator, self.size = numerator, Size(1, size.guards)
 
     def __mul__(self, other: Any) -> Any:
-        return Ratio(self.numerator * other, self.size) if isinstance(other, int | float) else NotImplemented
+        # Arrays know what to do with a number that is not known yet.
+        return Ratio(self.numerator * other, self.size) if isinstance(other, int | float) else other.__rmul__(self)
 
-    __rmul__ = __mul__
+    def __rmul__(self, other: Any) -> "Ratio":
+        if isinstance(other, int | float):
+            return Ratio(self.numerator * other, self.size)
+        raise UntraceableError(f"the number {self} is multiplied by a {type(other).__name__}")
 
     def __truediv__(self, other: Any) -> Any:
-        return Ratio(self.numerator / other, self.size) if isinstance(other, int | float) else NotImplemented
+        return Ratio(self.numerator / other, self.size) if isinstance(other, int | float) else other.__rtruediv__(self)
 
     def __neg__(self) -> "Ratio":
         return Ratio(-self.numerator, self.size)

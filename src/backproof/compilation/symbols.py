@@ -92,7 +92,7 @@ def elementwise(recorder: Recorder, operation: str, *operands: Any) -> "Symbol":
 def _binary(operation: str, swapped: bool = False) -> Callable[["Symbol", Any], Any]:
     def method(self: "Symbol", other: Any) -> Any:
         if not isinstance(other, Symbol | np.ndarray | np.generic | int | float | Ratio):
-            return NotImplemented
+            raise UntraceableError(f"{operation} of an array and a {type(other).__name__}")
         operands = (other, self) if swapped else (self, other)
         return elementwise(self.recorder, operation, *operands)
 
@@ -228,7 +228,7 @@ class Symbol:
         return elementwise(self.recorder, "logical_not", self)
 
     def __matmul__(self, other: Any) -> Any:
-        return matmul(self, other) if isinstance(other, Symbol | np.ndarray) else NotImplemented
+        return matmul(self, other) if isinstance(other, Symbol | np.ndarray) else other.__rmatmul__(self)
 
     def __rmatmul__(self, other: Any) -> Any:
         return matmul(other, self)

@@ -61,6 +61,8 @@ class Training:
             self._check_real(name)
         if self.clip_norm == 0:
             raise OptionError("Training: clip_norm=0, expected a positive number or None.")
+        if not isinstance(self.compile, bool):
+            raise OptionError(f"Training: compile={self.compile!r:.40}, expected True or False.")
         if self.decayed not in DECAYED:
             raise unknown_name("choice of decayed parameters", str(self.decayed), DECAYED)
 
