@@ -48,6 +48,7 @@ def test_every_printed_line_of_fifty_networks_holds_to_twelve_digits(seed: int) 
     notation, vec = MANNERS[seed % 6]
     derivation = told(drawn_for(seed), notation, vec, example=seed % 3)
     assert len(equations(derivation)) >= 15
+    assert len(equations(derivation)) == len([line for line in derivation.lines() if line.expression is not None])
     assert wrong(derivation) == []
 
 

@@ -16,7 +16,7 @@ from backproof.derivation.language import LANGUAGES, say
 from backproof.derivation.languages import english
 from backproof.derivation.rules.registry import RULES, stated
 from backproof.layers.elementwise import Elementwise
-from backproof.operators import Dense, Diagonal
+from backproof.operators import Dense, Diagonal, Identity, Kronecker
 
 SECTIONS = ["composition", "layers", "gradient", "delta", "batch", "induction", "cost", "papers"]
 
@@ -193,6 +193,29 @@ class Tilt(bp.layers.Layer):
         return Diagonal(theta["slope<b>"]), {"slope<b>": Diagonal(x)}
 
 
+@dataclass(frozen=True, repr=False)
+class Awkward(bp.layers.Layer):
+    """Two parameters named like a state and a Jacobian."""
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"x": (3,), "A": (2, 3)}
+
+    def initialize(self, generator: Any) -> dict[str, Any]:
+        return {"x": generator.normal(size=3), "A": generator.normal(size=(2, 3))}
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (2,)
+
+    def value(self, theta: Any, x: Any) -> Any:
+        return (x * theta["x"]) @ theta["A"].T
+
+    def jacobians(self, theta: Any, x: Any, y: Any) -> Any:
+        rows = Dense((x * theta["x"])[:, None, :])
+        B = {"x": Dense(theta["A"] * x[:, None, :]), "A": Kronecker(Identity(2), rows)}
+        return Dense(theta["A"] * theta["x"]), B
+
+
 class Cube(Elementwise):
     """y = x^3."""
 
@@ -223,6 +246,13 @@ def test_a_layer_without_a_rule_states_its_jacobians_and_says_so() -> None:
     text = str(derivation)
     assert "No symbolic derivation is registered for Tilt" in text
     assert "No symbolic derivation is registered for Quartic" in text
+
+
+@pytest.mark.parametrize("vec", ["row", "column"])
+@pytest.mark.parametrize("notation", ["ours", "D", "O"])
+def test_parameters_named_like_the_derivations_own_quantities_are_told_apart(notation: str, vec: str) -> None:
+    derivation = explain(*small(Awkward(), bp.Tanh()), detail="full", notation=notation, vec=vec)
+    assert not list(discrepancies(derivation))
 
 
 def test_a_registered_rule_is_used() -> None:

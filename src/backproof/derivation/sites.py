@@ -197,10 +197,21 @@ def printed_blocks(scope: Scope, layer: Layer, label: str, place: str, time: str
     return tuple(
         _block(scope, letter, label, time, (f"{place}{name}",), np.arange(int(np.prod(shape))).reshape(shape))
         for name, shape in layer.parameter_shapes.items()
-        for letter in [_LETTERS.get((type(layer).__name__, name), name)]
+        for letter in [_letter(layer, name)]
     )
 
 
+def _letter(layer: Layer, name: str) -> str:
+    """Return what a parameter is called: its own name, primed where a layer's other quantities have it."""
+    known = _LETTERS.get((type(layer).__name__, name))
+    return known or (f"{name}'" if name in _TAKEN else name)
+
+
+_TAKEN = frozenset({
+    "x", "z", "a", "h", "f", "A", "B", "J", "X", "Z", "H", "F", "c", "e", "m", "mu", "p", "r", "rho", "s", "theta",
+    "delta", "Delta",
+})  # fmt: skip
+"""Letters of states, functions, Jacobians and of the quantities that rules name."""
 _LETTERS = {
     ("LayerNorm", "weight"): "g", ("LayerNorm", "bias"): "b", ("RMSNorm", "weight"): "g",
 }  # fmt: skip

@@ -80,12 +80,17 @@ def _huber(site: LossSite, writer: Writer) -> Expression:
     r, width = writer.define("r", minus(site.z, TARGET), "difference"), Number(site.loss.width)
     size = Apply("abs", r)
     half = Number(Ratio(1, 2))
-    near, far = Hadamard((half, r, r)), Hadamard((width, minus(size, Number(site.loss.width / 2))))
+    near, far = Hadamard((half, r, r)), _far(site.loss.width, size)
     each = Cases(((Compare(size, "<=", width), near),), far)
     writer.equation(LOSS, total(site.last.m, each), why="loss_huber", source="loss")
     writer.equation(Differential(LOSS), differ(total(site.last.m, each)), why="take_differentials", level=3)
     negative = Negative(width)
     return t(Cases(((Compare(r, ">", width), width), (Compare(r, "<", negative), negative)), r))
+
+
+def _far(width: float, size: Expression) -> Expression:
+    straight = minus(size, Number(width / 2))
+    return straight if width == 1 else Hadamard((Number(width), straight))
 
 
 def _poisson(site: LossSite, writer: Writer) -> Expression:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ...layers import Concatenate, Product, Residual, Shared, Sum
-from ..expressions import BlockRow, Diagonal, Equation, Expression, Partial, Plus, Times
+from ..expressions import BlockRow, Diagonal, Equation, Expression, Partial, Plus, Symbol, Times
 from ..lines import Line
 from ..naming import LOSS
 from ..rules.writing import hadamard, plus, times
@@ -30,8 +30,8 @@ def inside(setting: Setting, site: Site, before: Expression) -> Iterator[Line]:
 
 
 def _line(setting: Setting, left: Expression, right: Expression, key: str) -> Line:
-    shape = setting.scope.values[left].shape
-    return setting.line(Equation((left, right)), key, shape=tuple(shape), level=LEVEL)
+    shape = getattr(setting.scope.values.get(left), "shape", None)
+    return setting.line(Equation((left, right)), key, shape=shape, level=LEVEL)
 
 
 def _branches(setting: Setting, site: Site, before: Expression) -> Iterator[Line]:
@@ -44,7 +44,7 @@ def _branches(setting: Setting, site: Site, before: Expression) -> Iterator[Line
             yield _line(setting, part.delta_symbol, Times((delta, Diagonal(others))), "delta_joint")
         elif not isinstance(site.layer, Concatenate):
             yield _line(setting, part.delta_symbol, delta, "delta_branch")
-        yield from _part(setting, part, None)
+        yield from _part(setting, part, Times((part.delta_symbol, part.A)))
     back = [times(part.delta_symbol, part.A) for part in parts]
     yield _line(setting, before, plus(*([delta] if isinstance(site.layer, Residual) else []), *back), "delta_collected")
 
@@ -61,13 +61,13 @@ def _sequence(setting: Setting, site: Site, before: Expression) -> Iterator[Line
         yield _line(setting, Partial(LOSS, site.theta), total, "gradient_shared")
 
 
-def _part(setting: Setting, part: Site, before: Expression | None) -> Iterator[Line]:
-    """Yield a part's gradients, what happens inside it, and delta in its input where that is a state of its own."""
+def _part(setting: Setting, part: Site, before: Expression) -> Iterator[Line]:
+    """Yield a part's gradients, what happens inside it, and delta in its input where that has a name."""
     if not part.time:
         for block in part.blocks:
             yield _line(
                 setting, Partial(LOSS, block.symbol), Times((part.delta_symbol, block.jacobian)), "gradient_block"
             )
-    if before is not None:
-        yield from inside(setting, part, before)
+    yield from inside(setting, part, before)
+    if isinstance(before, Symbol):
         yield _line(setting, before, Times((part.delta_symbol, part.A)), "delta_part")
