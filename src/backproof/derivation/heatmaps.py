@@ -9,7 +9,7 @@ __all__ = ["LEVELS", "heat_map"]
 
 LEVELS = 6
 """Shades of each colour; below half a shade a cell is left empty."""
-_WIDTH, _HEIGHT = 60.0, 34.0
+_WIDTH, _HEIGHT = 60.0, 28.0
 """Millimetres at most."""
 
 

@@ -47,7 +47,8 @@ def fragment(derivation: Derivation) -> str:
 
 def _body(derivation: Derivation) -> str:
     writer = _Writer(derivation)
-    return "\n".join([*writer.overview(), *(line for s in derivation.sections for line in writer.section(s, 0))]) + "\n"
+    told = [line for section in derivation.sections for line in writer.section(section, 0)]
+    return "\n".join([*writer.overview(), *told, *writer.list_of_sources()]) + "\n"
 
 
 class _Writer:
@@ -55,6 +56,7 @@ class _Writer:
 
     def __init__(self, derivation: Derivation) -> None:
         self.derivation = derivation
+        self.sources: list[str] = []
 
     # -- words ------------------------------------------------------------------------------------------------
 
@@ -112,10 +114,10 @@ class _Writer:
 
     def line(self, line: Line) -> Iterator[str]:
         """Yield a line: why, the formula, and the numbers."""
-        source = latex_escape(self.derivation.source(line))
+        source = self.source(line)
         reason = "" if line.reason is None else self.say(line.reason)
         if line.expression is None:
-            yield f"{reason} \\bpsource{{{source}}}\n" if source else f"{reason}\n"
+            yield f"\\bpsay{{{reason}}}{{{source}}}\n"
             return
         figure = None if line.figure is None or line.figure.structure == "identity" else line.figure
         small = figure is not None and max(figure.shape) <= SMALL
@@ -127,6 +129,19 @@ class _Writer:
         if figure is not None and not beside:
             yield self.figure(line.expression, figure)
         yield ""
+
+    def source(self, line: Line) -> str:
+        """Return the number of a line's source in the list at the end, empty for our own steps."""
+        source = latex_escape(self.derivation.source(line))
+        if source and source not in self.sources:
+            self.sources.append(source)
+        return str(self.sources.index(source) + 1) if source else ""
+
+    def list_of_sources(self) -> Iterator[str]:
+        """Yield the sources by the numbers that stand beside the lines."""
+        if self.sources:
+            yield r"\par\bigskip\hrule\medskip"
+            yield from (rf"\bpentry{{{number}}}{{{source}}}" for number, source in enumerate(self.sources, 1))
 
     def figure(self, expression: Expression, figure: Figure) -> str:
         """Return a matrix as a picture, or as numbers if it is small, with what it is."""

@@ -22,18 +22,20 @@ def _colours() -> str:
 
 DEFINITIONS = (
     r"""\makeatletter
-\providecommand{\bpwhy}[2]{\itshape #1\if\relax\detokenize{#2}\relax\else~ \bpsource{#2}\fi}
-\providecommand{\bpsource}[1]{{\normalfont\footnotesize\textcolor{black!55}{(#1)}}}
+\providecommand{\bpsource}[1]{\if\relax\detokenize{#1}\relax\else\,{\normalfont\textsuperscript{\textcolor{black!55}{#1}}}\fi}
+\providecommand{\bpfit}[2]{$\vcenter{\hbox{\adjustbox{max width=#1\linewidth}{#2}}}$}
+\providecommand{\bpsay}[2]{\par\vspace{0.35\baselineskip}\noindent #1\bpsource{#2}\par}
+\providecommand{\bpentry}[2]{{\noindent\footnotesize\makebox[1.4em][l]{\bpsource{#1}}#2\par}}
 \providecommand{\bpshape}[1]{\textcolor{black!50}{\footnotesize #1}}
 \providecommand{\bpline}[4]{% reason, source, shape, formula: side by side
   \par\vspace{0.35\baselineskip}\noindent
-  \makebox[0.56\linewidth][l]{\hspace{1.2em}$\vcenter{\hbox{\adjustbox{max width=0.53\linewidth}{$\displaystyle #4$}}}$}%
-  $\vcenter{\hbox{\parbox{0.33\linewidth}{\small\raggedright\bpwhy{#1}{#2}}}}$%
+  \makebox[0.56\linewidth][l]{\hspace{1.2em}\bpfit{0.53}{$\displaystyle #4$}}%
+  $\vcenter{\hbox{\parbox{0.33\linewidth}{\small\raggedright\itshape #1\bpsource{#2}}}}$%
   \hfill\bpshape{#3}\par}
 \providecommand{\bplines}[4]{% the same, the reason above the formula
-  \par\vspace{0.35\baselineskip}\noindent{\small\bpwhy{#1}{#2}}\par\nopagebreak
-  \noindent\hspace*{1.2em}$\vcenter{\hbox{\adjustbox{max width=0.86\linewidth}{$\displaystyle #4$}}}$\hfill\bpshape{#3}\par}
-\providecommand{\bpfold}[1]{\par\smallskip\begin{center}\small\itshape #1\end{center}\smallskip}
+  \par\vspace{0.35\baselineskip}\noindent{\small\itshape #1\bpsource{#2}}\par\nopagebreak
+  \noindent\hspace*{1.2em}\bpfit{0.86}{$\displaystyle #4$}\hfill\bpshape{#3}\par}
+\providecommand{\bpfold}[1]{\par\vspace{0.35\baselineskip}{\centering\small\itshape #1\par}\vspace{0.35\baselineskip}}
 \@ifundefined{bpside}{\newlength{\bpside}}{}%
 \providecommand{\bpp}[2]{{\color{bpp#1}\rule[-0.15pt]{#2\bpside}{\dimexpr\bpside+0.3pt\relax}}}
 \providecommand{\bpn}[2]{{\color{bpn#1}\rule[-0.15pt]{#2\bpside}{\dimexpr\bpside+0.3pt\relax}}}
@@ -42,7 +44,7 @@ DEFINITIONS = (
 \providecommand{\bpheat}[2]{{\setlength{\bpside}{#1}\setlength{\fboxsep}{0.6pt}\setlength{\fboxrule}{0.3pt}%
   \def\bpnl{\cr}\fcolorbox{black!40}{white}{\vbox{\offinterlineskip\halign{##\hfil\cr #2}}}}}
 \providecommand{\bpfigure}[2]{\par\nopagebreak\vspace{2pt}{\noindent\hspace*{1.2em}%
-  \begin{tabular}{@{}r@{\quad}l@{}}$\vcenter{\hbox{\adjustbox{max width=0.62\linewidth}{#1}}}$ &
+  \begin{tabular}{@{}r@{\quad}l@{}}\bpfit{0.62}{#1} &
   \footnotesize\begin{tabular}{@{}l@{}}#2\end{tabular}\end{tabular}\par}}
 \makeatother
 """
