@@ -10,8 +10,9 @@ import pytest
 import backproof as bp
 from backproof.cli import demo
 from backproof.cli.differences import compare, derivative
-from backproof.cli.report import page
+from backproof.cli.report import Shown, report
 from backproof.cli.work import Request, work
+from backproof.data import load
 from backproof.summaries import summary
 
 
@@ -49,10 +50,11 @@ def test_the_report_escapes_names(tmp_path: Path) -> None:
     path.write_text("x,y\n" + "".join(f"{i},{i * i}\n" for i in range(40)))
     asked = Request(str(path), tmp_path / "m.bp", ("y",), hidden=(4,), task="regression", quiet=True)
     outcome = work(replace(asked, hyperparameters={"epochs": 2}))
-    text = page(outcome, summary(outcome.model.network, (1,)), compare_one(outcome.model.network))
+    shown = Shown(np.arange(40.0).reshape(-1, 1), np.arange(40.0) ** 2)
+    text = report(outcome, shown, summary(outcome.model.network, (1,)), compare_one(outcome.model.network))
     assert "&lt;b&gt;&amp;.csv" in text
     assert "<b>" not in text
-    assert text.count("<polyline") == 2
+    assert text.count("<polyline points") == 4
 
 
 def compare_one(net: bp.Network) -> list[object]:
@@ -72,11 +74,12 @@ def test_the_report_says_what_errors_are_relative_to_and_draws_the_loss_in_power
     outcome = work(Request("iris", tmp_path / "m.bp", hidden=(4,), quiet=True, hyperparameters={"epochs": 3}))
     for factor, epoch in zip((1.0, 0.1, 0.01), outcome.model.about["history"], strict=True):
         epoch |= {"loss": factor, "validation_loss": 0.0}
-    net = outcome.model.network
+    net, data = outcome.model.network, load("iris")
     made = compare(net, net.initialize(0), np.ones((2, 4)), np.array([0, 1]), bp.CrossEntropy(), directions=1)
-    text = page(outcome, summary(net, (4,)), made)
+    text = report(outcome, Shown(data.x, data.y, 7), summary(net, (4,)), made)
     assert "largest entry for a single entry" in " ".join(text.split())
-    curve = text.partition('<polyline fill="none" stroke="#0b6bcb"')[2].partition('points="')[2].partition('"')[0]
+    assert "example 7" in text
+    curve = text.partition('aria-label="Loss by epoch')[2].partition('points="')[2].partition('"')[0]
     heights = [float(point.partition(",")[2]) for point in curve.split()]
     assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], abs=0.2)
     assert heights[1] > heights[0]

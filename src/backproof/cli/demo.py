@@ -11,7 +11,7 @@ from .console import one_line, result, status
 from .differences import Comparison, compare
 from .paths import make_folder
 from .predictor import Predictor, prepared_target
-from .report import page
+from .report import Shown, report
 from .work import Outcome, Request, work
 
 ACCURACY, ERROR = 0.97, 1e-8
@@ -20,13 +20,16 @@ ACCURACY, ERROR = 0.97, 1e-8
 CHECKED = 64
 """Examples at whose loss the gradient is checked."""
 
+EXAMPLE, BATCH = 7, 8
+"""The digit whose numbers the report shows, and how many it writes the batch form for."""
+
 
 def main(folder: Path = Path(), epochs: int = 40) -> int:
     """Run the demonstration in ``folder`` and return its exit code."""
     try:
         outcome = _train(folder, epochs)
         comparisons = _checked(outcome)
-        _write(folder / "report.html", page(outcome, summary(outcome.model.network, (64,)), comparisons))
+        _write(folder / "report.html", _report(outcome, comparisons))
     except BackproofError as error:
         print(f"backproof: error: {one_line(str(error))}", file=sys.stderr)
         return 1
@@ -48,6 +51,11 @@ def _checked(outcome: Outcome) -> list[Comparison]:
     x, y = data.rows(slice(0, CHECKED))
     target = prepared_target(predictor.preparation, model.loss)(y)
     return compare(model.network, predictor.model.theta, predictor.preparation.apply(x), target, model.loss)
+
+
+def _report(outcome: Outcome, comparisons: list[Comparison]) -> str:
+    x, y = load("digits").rows(slice(0, EXAMPLE + BATCH))
+    return report(outcome, Shown(x, y, EXAMPLE, BATCH), summary(outcome.model.network, (64,)), comparisons)
 
 
 def _verdict(outcome: Outcome, comparisons: list[Comparison]) -> int:

@@ -83,24 +83,22 @@ def _example(
 ) -> list[Picture]:
     known = derivation.network
     shape = image or (known.input_shape if len(known.input_shape) == 2 else None)
-    if shape is None:
-        return []
-    if len(shape) != 2 or math.prod(shape) != np.size(known.input):
+    if shape is not None and (len(shape) != 2 or math.prod(shape) != np.size(known.input)):
         raise OptionError(f"image is {shape}, expected rows and columns for the {np.size(known.input)} numbers of x.")
-    made = [gallery.image(known.input, shape, "the input as an image", formulas.print(known.input_symbol))]
+    rows = [(known.input, "the input", known.input_symbol)]
     if known.input_delta is not None:
         symbol = Symbol(known.layers[0].delta_symbol.name, "0", kind="row")
-        name = formulas.print(symbol)
-        made.append(
-            gallery.image(known.input_delta, shape, "the derivative of the loss by the input as an image", name)
-        )
-    return made
+        rows.append((known.input_delta, "the derivative of the loss by the input", symbol))
+    if shape is None:
+        return [gallery.matrix(np.reshape(x, (1, -1)), says, formulas.print(s), structure="") for x, says, s in rows]
+    return [gallery.image(x, (shape[0], shape[1]), f"{says} as an image", formulas.print(s)) for x, says, s in rows]
 
 
 def _said(derivation: Derivation) -> str:
     known = derivation.network
     target = "" if known.target is None else f", and its target {_plain(known.target)}"
-    rest = " Beside it, how the loss changes with every number of it." if known.input_delta is not None else ""
+    rest = " Beside its input stands how the loss changes with every number of it."
+    rest = rest if known.input_delta is not None else ""
     return f"The numbers on this page are those of example {known.example}{target}.{rest}"
 
 
