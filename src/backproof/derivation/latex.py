@@ -140,7 +140,7 @@ class _Writer:
     def list_of_sources(self) -> Iterator[str]:
         """Yield the sources by the numbers that stand beside the lines."""
         if self.sources:
-            yield r"\par\bigskip\hrule\medskip"
+            yield r"\par\bigskip\hrule\medskip\noindent"
             yield from (rf"\bpentry{{{number}}}{{{source}}}" for number, source in enumerate(self.sources, 1))
 
     def figure(self, expression: Expression, figure: Figure) -> str:

@@ -25,7 +25,9 @@ DEFINITIONS = (
 \providecommand{\bpsource}[1]{\if\relax\detokenize{#1}\relax\else\,{\normalfont\textsuperscript{\textcolor{black!55}{#1}}}\fi}
 \providecommand{\bpfit}[2]{$\vcenter{\hbox{\adjustbox{max width=#1\linewidth}{#2}}}$}
 \providecommand{\bpsay}[2]{\par\vspace{0.35\baselineskip}\noindent #1\bpsource{#2}\par}
-\providecommand{\bpentry}[2]{{\noindent\footnotesize\makebox[1.4em][l]{\bpsource{#1}}#2\par}}
+\providecommand{\bpentry}[2]{{\footnotesize\parbox[t]{0.49\linewidth}{%
+  \makebox[1.4em][l]{\bpsource{#1}}\parbox[t]{\dimexpr\linewidth-1.4em\relax}{\raggedright\strut #2\strut}}%
+  \hfill\allowbreak}}
 \providecommand{\bpshape}[1]{\textcolor{black!50}{\footnotesize #1}}
 \providecommand{\bpline}[4]{% reason, source, shape, formula: side by side
   \par\vspace{0.35\baselineskip}\noindent
