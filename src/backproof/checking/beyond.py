@@ -57,15 +57,20 @@ def _pushed(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, gen
     return [(came, expected, size)]
 
 
-def native_faults(problem: Problem, route: Route, measured: list[Measured]) -> list[tuple[Cause, str]]:
+def native_faults(problem: Problem, route: Route, measured: list[Measured], oracle: Oracle) -> list[tuple[Cause, str]]:
     """Return for every block, right in float64, what is wrong in the user's own dtype; an empty text if nothing is."""
     if problem.native_epsilon <= 2.0**-52:
         return [(Cause.UNKNOWN, "")] * len(measured)
     raws = route.dense(problem.points, NATIVE)
-    return [_native_fault(raw, block, dtype) for raw, block, dtype in zip(raws, measured, problem.dtypes, strict=True)]
+    found = []
+    for index, (raw, block, dtype) in enumerate(zip(raws, measured, problem.dtypes, strict=True)):
+        # What is zero by cancellation leaves the rounding of what cancels.
+        floor = 2.0**58 * epsilon(dtype) * float(np.linalg.norm(oracle.rounding(index)))
+        found.append(_native_fault(raw, block, dtype, floor))
+    return found
 
 
-def _native_fault(raw: Raw | None, block: Measured, dtype: str) -> tuple[Cause, str]:
+def _native_fault(raw: Raw | None, block: Measured, dtype: str, floor: float) -> tuple[Cause, str]:
     numeric = np.where(block.kink, 0, block.value)
     given = np.zeros(numeric.shape) if raw is None else raw.numbers
     if given.size != numeric.size:
@@ -73,6 +78,6 @@ def _native_fault(raw: Raw | None, block: Measured, dtype: str) -> tuple[Cause, 
     given = np.where(block.kink, 0, given.reshape(numeric.shape))
     if not np.isfinite(given).all():
         return Cause.NOT_FINITE, f"right in float64, but NaN or infinite in {dtype}"
-    if np.linalg.norm(given - numeric) > 0.5 * np.linalg.norm(numeric) > 1e-30:
+    if np.linalg.norm(given - numeric) > max(0.5 * float(np.linalg.norm(numeric)), floor):
         return Cause.PRECISION, f"right in float64, but in {dtype} more than half of it is rounding error"
     return Cause.UNKNOWN, ""

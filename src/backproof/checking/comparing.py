@@ -1,5 +1,6 @@
 """One derivative beside the oracle: which entries are apart by more than rounding explains."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
@@ -72,21 +73,28 @@ def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0) -> 
     return Comparison(wrong, off_kink, tolerance, np.where(measured.kink | undecided, 0, ratio))
 
 
-def rounding_noise(dense: Callable[[float], Any], center: Any, spacings: tuple[float, ...]) -> Any:
+def rounding_noise(
+    block: Callable[[float, Any], Any], center: Any, spacings: tuple[float, ...], directions: list[Any]
+) -> Any:
     """Return the rounding noise of a derivative, entry by entry, from fourth differences near rounding itself.
 
+    Math:
+        |J(-2d) - 4 J(-d) + 6 J(0) - 4 J(d) + J(2d)| / sqrt(70),
+        in which smooth change is of order d^4 and independent noise keeps its size
+
     Args:
-        dense: t -> the block (m, n) at the point moved by t along a random direction.
+        block: (t, direction) -> the block (m, n) at the point moved by t along the direction.
         center: the block at the point.
-        spacings: values of t of the order of the rounding of the points.
+        spacings: values of d.
+        directions: some.
     """
     worst = np.zeros(center.shape)
-    for d in spacings:
-        values = [dense(step * d) for step in (-2, -1, 1, 2)]
+    for direction, d in itertools.product(directions, spacings):
+        values = [block(step * d, direction) for step in (-2, -1, 1, 2)]
         with np.errstate(all="ignore"):
             fourth = np.abs(values[0] - 4 * values[1] + 6 * center - 4 * values[2] + values[3]) / np.sqrt(70)
         worst = np.fmax(worst, np.where(np.isfinite(fourth), fourth, 0))
-    # One sample of noise may be small by luck, so an entry has at least that of its row; ties have none to share.
+    # A sample of noise may be small by luck, so an entry has at least that of its row; ties have none to share.
     size = np.max(np.abs(center), axis=1, keepdims=True, initial=0.0)
     shared = np.sqrt(np.mean(worst**2, axis=1, keepdims=True)) if worst.shape[1] else worst
     return worst + np.minimum(shared, 1e-3 * size)

@@ -10,10 +10,13 @@ from .causes import Cause, Evidence, Finding
 from .comparing import Comparison, compare, floor_of, rounding_noise
 from .diagnosis import diagnose
 from .heat import heat_of
-from .measuring import SPACINGS, Measured, Oracle, scales_of
+from .measuring import Measured, Oracle
 from .oracles import kinks_at
 from .problems import DOUBLE, NATIVE, Problem, Raw, Route, Value, epsilon
 from .report import Block
+
+FINE = (2.0**-46, 2.0**-42, 2.0**-38)
+"""Relative spacings at which the rounding noise of float64 shows, and that of a hidden float32 does not yet."""
 
 SECOND_STEP = 0.09
 """First step of the second opinion, no power of two away from the first's."""
@@ -52,7 +55,7 @@ class Judge:
             self.problems += [text] if text else []
             found = [self._fails(block, Cause.UNKNOWN, text) for block in found]
         if all(block.ok for block in found) and self.oracle.precision == DOUBLE:
-            words = native_faults(self.problem, route, self.measured)
+            words = native_faults(self.problem, route, self.measured, self.oracle)
             found = [self._fails(block, *word) for block, word in zip(found, words, strict=True)]
         return found
 
@@ -94,6 +97,7 @@ class Judge:
         return replace(comparison, off_kink=comparison.off_kink | self._off_joint_kinks(index, analytic))
 
     def _second_opinion(self, index: int) -> Measured:
+        """Return the oracle's block with the larger of all doubts: another first step, and its own rounding noise."""
         if not self._second:
             self.oracle.measure_noise()
             self._second = self.oracle.blocks(SECOND_STEP)
@@ -101,22 +105,29 @@ class Judge:
         value = np.where(two.error < one.error, two.value, one.value)
         apart, error = np.abs(one.value - two.value), np.fmin(one.error, two.error)
         error = np.where(np.isfinite(apart), np.maximum(error, apart), error)
+        if self.oracle.method != "differences":
+            error = error + rounding_noise(
+                lambda t, v: self.oracle.values(self._moved(t, v))[index], value, FINE, self._directions()
+            )
         return Measured(value, error, one.kink | two.kink, one.low, one.high)
 
-    def _noise(self, route: Route, index: int, analytic: Any, spacings: tuple[float, ...] = ()) -> Any:
-        problem, spacing = self.problem, self.problem.native_epsilon
+    def _directions(self) -> list[Any]:
         generator = np.random.default_rng(self.seed + 1)
-        direction = [scales_of(p) * generator.choice([-1.0, 1.0], size=p.shape) for p in problem.points]
+        return [[s * generator.normal(size=s.shape) for s in self.oracle.scales] for _ in range(2)]
 
-        def dense(t: float) -> Any:
-            moved = [p + t * v for p, v in zip(problem.points, direction, strict=True)]
-            raw = route.dense(moved, self.oracle.precision)[index]
+    def _moved(self, t: float, direction: Any) -> list[Any]:
+        return [p + t * v for p, v in zip(self.problem.points, direction, strict=True)]
+
+    def _noise(self, route: Route, index: int, analytic: Any, spacings: tuple[float, ...] = ()) -> Any:
+        def dense(t: float, direction: Any) -> Any:
+            raw = route.dense(self._moved(t, direction), self.oracle.precision)[index]
             return np.zeros_like(analytic) if raw is None else raw.numbers.reshape(analytic.shape)
 
-        usual = SPACINGS[:1] if spacing <= 2.0**-52 else SPACINGS
+        spacing = self.problem.native_epsilon
+        usual: tuple[float, ...] = FINE if spacing <= 2.0**-52 else (*FINE, 16 * 2.0**-23)
         if self.oracle.precision == NATIVE:
             usual = (4 * spacing, 16 * spacing)
-        return rounding_noise(dense, analytic, spacings or usual)
+        return rounding_noise(dense, analytic, spacings or usual, self._directions())
 
     def _off_joint_kinks(self, index: int, analytic: Any) -> Any:
         """Return the kink entries of rows whose slope along all their kinks together is not one of the function's.

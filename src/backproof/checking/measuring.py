@@ -1,5 +1,6 @@
 """The oracle's Jacobian of a problem: the best method that the subject allows, checked against another one."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -9,7 +10,7 @@ import numpy as np
 from .oracles import FIRST_STEP, Slope, complex_step, kinks_at, noise_of, richardson
 from .problems import COMPLEX, DOUBLE, Points, Problem, epsilon
 
-SPACINGS = (16 * 2.0**-52, 16 * 2.0**-23)
+SPACINGS = (2.0**-46, 2.0**-38, 16 * 2.0**-23)
 """Relative spacings at which noise is looked for: that of float64, and of float32 hidden inside."""
 
 
@@ -95,9 +96,8 @@ class Oracle:
         if self._noisy:
             return
         self._noisy = True
-        f = self.along(self.random_direction())
         spacings = SPACINGS if self.precision == DOUBLE else (4 * self.moved, 16 * self.moved)
-        seen = [noise_of(f, self.center, spacings) for _ in range(2)]
+        seen = [noise_of(self.along(self.random_direction()), self.center, spacings) for _ in range(2)]
         self.noise = np.maximum(self.noise, 2 * np.maximum(*seen))
 
     # -- the method ---------------------------------------------------------------------------------------
@@ -181,6 +181,15 @@ class Oracle:
         else:
             return [self._differences_block(i, first) for i in range(len(self.points))]
         return self._with_kinks(found)
+
+    def values(self, points: Points) -> list[Any]:
+        """Return the blocks (m, n) at other points by the method, without a look at errors and kinks."""
+        there = copy.copy(self)
+        there.points = tuple(points)
+        if self.method == "autodiff" and self.problem.exact is not None:
+            blocks = self.problem.exact(points)
+            return [np.reshape(b, (self.center.size, p.size)) for b, p in zip(blocks, points, strict=True)]
+        return [there._complex_block(index) for index in range(len(points))]
 
     def _complex_block(self, block: int) -> Any:
         columns = []

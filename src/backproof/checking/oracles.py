@@ -134,14 +134,21 @@ def one_sided(f: Along, center: Any, noise: Any, table: _Table) -> tuple[Any, An
 def confirm_kinks(f: Along, center: Any, noise: Any, suspicious: Any, size: float) -> tuple[Any, Any, Any]:
     """Return which suspicious entries keep two slopes at a tiny step, and the slopes."""
     with np.errstate(all="ignore"):
-        tiny = 2.0**-20 if float(np.max(noise, initial=0.0)) < 1e-10 * (1 + float(np.max(np.abs(center)))) else 2.0**-8
-        ahead, behind = (safely(f, tiny, noise) - center) / tiny, (center - safely(f, -tiny, noise)) / tiny
+        quiet = float(np.max(noise, initial=0.0)) < 1e-10 * (1 + float(np.max(np.abs(center))))
+        tiny = 2.0**-20 if quiet else 2.0**-8
+        ahead, behind = _slopes(f, center, noise, tiny)
+        wide = np.abs(np.subtract(*_slopes(f, center, noise, 16 * tiny)))
         gap = np.abs(ahead - behind)
-        ends = np.isnan(gap)
-        kink = suspicious & (ends | (gap > 1e-3 * size + 40 * noise / tiny))
+        # Where the function is smooth the gap shrinks with the step, however small the slope itself is.
+        stays = (gap > 0.5 * wide) & (gap > 1e-3 * size + 40 * noise / tiny)
+        kink = suspicious & (np.isnan(gap) | stays)
         # NaN on one side stays: the function ends there.
         low, high = np.minimum(ahead, behind), np.maximum(ahead, behind)
     return kink, low, high
+
+
+def _slopes(f: Along, center: Any, noise: Any, step: float) -> tuple[Any, Any]:
+    return (safely(f, step, noise) - center) / step, (center - safely(f, -step, noise)) / step
 
 
 def kinks_at(f: Along, center: Any, noise: Any) -> tuple[Any, Any, Any]:
