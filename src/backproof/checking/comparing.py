@@ -48,7 +48,8 @@ def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0)
     rows = measured.row_scale
     block = float(np.max(rows, initial=0.0))
     entries = measured.value.shape[1]
-    units = (16 + 4 * np.sqrt(entries)) * spacing
+    # In float64 room for cancellation costs nothing: no mistake in a formula is as small as that.
+    units = (16 + 4 * np.sqrt(entries)) * spacing * (16 if spacing <= 2.0**-52 else 1)
     if native > spacing:
         units = max(units, 4 * min(native, SINGLE))
     return units * np.broadcast_to(rows, measured.value.shape) + 2 * spacing * block + 2 * size + 1e-300
