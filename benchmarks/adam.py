@@ -18,6 +18,7 @@ CLAIM = Claim(
         "784-256-128-10 ReLU, batch 32": dense((784, 256, 128, 10), 32, "relu"),
         "784-256-128-10 ReLU, batch 128": dense((784, 256, 128, 10), 128, "relu"),
         "64-32-10 ReLU, batch 32": dense((64, 32, 10), 32, "relu"),
+        "50 tanh layers of 64, batch 64": dense((64,) * 51 + (10,), 64, "tanh"),
     },
     # The update is 1e-3 of the parameters: their float32 rounding is that much larger in it.
     tolerance={"update": 1e-2},

@@ -54,12 +54,13 @@ def adam(case: Case) -> Prepared:
 
     problem = build(case)
     net, theta = _network(problem)
-    x, y, loss = problem.x, problem.y, bp.CrossEntropy()
+    x, y = problem.x, problem.y
     optimizer, out = Adam(), theta.copy()
     state = optimizer.start(theta.vector)
+    program = bp.compile(net, loss=bp.CrossEntropy(), batch=len(x))
 
     def step() -> Any:
-        value, gradient = bp.value_and_gradient(net, theta, x, y, loss, out=out)
+        value, gradient = program(theta, x, y, out=out)
         optimizer.step(theta.vector, gradient.vector, state, LEARNING_RATE)
         return value
 

@@ -1,12 +1,15 @@
 """Optimisers follow torch.optim step by step, and keep out of denormal numbers."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
 
 import backproof as bp
 from backproof.errors import OptionError
-from backproof.training import OPTIMIZERS, SGD, Adam, AdamW, Momentum, Nesterov, RMSProp, Training, fit
+from backproof.training import OPTIMIZERS, SGD, Adam, AdamW, Momentum, Nesterov, RMSProp, Training, fit, optimizers
 from backproof.training.optimizers import BLOCK
 
 PAIRS = {
@@ -118,9 +121,10 @@ def test_decay_per_parameter_leaves_the_others_alone():
 
 @pytest.mark.parametrize("decayed", ["all", "weights"])
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_whole_number_as_weight_decay_trains_like_a_fraction(name, decayed):
+def test_a_whole_number_as_weight_decay_trains_like_a_fraction(name, decayed, monkeypatch):
     net = bp.Network([bp.Linear(200, 100)])
-    assert net.layout.size > BLOCK
+    monkeypatch.setattr(optimizers, "BLOCK", 2**14)
+    assert net.layout.size > optimizers.BLOCK
     x, y = np.ones((2, 200), np.float32), np.zeros((2, 100), np.float32)
     vectors = [
         fit(net, net.initialize(0), x, y, bp.SquaredError(), Training(1, 2, name, weight_decay=decay, decayed=decayed))
@@ -143,3 +147,24 @@ def test_a_whole_number_as_weight_decay_trains_like_a_fraction(name, decayed):
 def test_impossible_settings_are_named(kind, settings):
     with pytest.raises(OptionError, match=next(iter(settings))):
         kind(**settings)
+
+
+def test_a_copied_memory_updates_its_own_arrays():
+    vector, gradient, optimizer = np.ones(5), np.ones(5), Adam(0.1)
+    memory = optimizer.start(vector)
+    optimizer.step(vector, gradient, memory, 0.1)
+    for copied in (copy.deepcopy([vector, gradient, memory]), pickle.loads(pickle.dumps([vector, gradient, memory]))):
+        optimizer.step(*copied, 0.1)
+        expected = vector.copy(), gradient, copy.deepcopy(memory)
+        optimizer.step(*expected, 0.1)
+        np.testing.assert_array_equal(copied[0], expected[0])
+        np.testing.assert_array_equal(copied[2].moments["mean"], expected[2].moments["mean"])
+        assert (copied[0] != vector).all()
+
+
+def test_a_memory_follows_other_arrays():
+    optimizer, memory = Adam(0.1), Adam(0.1).start(np.ones(5))
+    for _ in range(2):
+        w = np.ones(5)
+        optimizer.step(w, np.ones(5), memory, 0.1)
+        assert (w < 1).all()

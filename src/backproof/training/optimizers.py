@@ -5,18 +5,19 @@ step's coefficients: two passes over memory less. Long vectors are updated in bl
 """
 
 import math
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..arrays import Array
 from ..errors import OptionError
 
-BLOCK = 16384
-"""How many parameters are updated at a time: five float32 arrays of this length fit into a second-level cache."""
+BLOCK = 2**18
+"""How many parameters are updated at a time: five float32 arrays of this length, 5 MiB, fit into a shared cache."""
 
 _FLUSH_BITS = 26
 """Moments below 2^26 times the smallest normal number count as zero when denormals are flushed."""
@@ -24,7 +25,7 @@ _FLUSH_BITS = 26
 _FLUSH_STEPS = 100
 """At least this often: squares of tiny gradients may be denormal from the start."""
 
-Coefficients = tuple[float, ...]
+Coefficients = Sequence[Any]
 
 
 @dataclass
@@ -43,6 +44,21 @@ class Memory:
     moments: dict[str, Array]
     scratch: Array
     count: int = field(default=0)
+    _blocks: tuple[tuple[Array, ...], list[tuple[Any, ...]]] | None = field(default=None, repr=False, compare=False)
+
+    def blocks(self, vector: Array, gradient: Array) -> list[tuple[Any, ...]]:
+        """Return where each block lies, and its views of vector, gradient, scratch and moments; made once."""
+        arrays = (vector, gradient, self.scratch, *self.moments.values())
+        known = self._blocks
+        if known is None or len(known[0]) != len(arrays) or any(map(operator.is_not, known[0], arrays)):
+            places = [slice(i, i + BLOCK) for i in range(0, len(vector), BLOCK)]
+            views = [(where, *(array[where] for array in arrays)) for where in places]
+            known = self._blocks = arrays, views
+        return known[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copied one by one, the views would no longer be views.
+        return {**self.__dict__, "_blocks": None}
 
 
 @dataclass(frozen=True)
@@ -92,13 +108,12 @@ class Optimizer(ABC):
                 ``learning_rate lambda theta`` is taken from theta.
         """
         memory.count += 1
-        coefficients = self._coefficients(memory.count, learning_rate)
+        # Beside arrays, NumPy takes its own numbers faster than Python's.
+        coefficients = [np.array(c, vector.dtype) for c in self._coefficients(memory.count, learning_rate)]
         decays = isinstance(weight_decay, np.ndarray) or weight_decay != 0
-        arrays = (vector, gradient, memory.scratch, *memory.moments.values())
-        for where in _blocks(vector.shape[0]):
-            w, g, s, *moments = arrays if where is None else [array[where] for array in arrays]
+        for where, w, g, s, *moments in memory.blocks(vector, gradient):
             if decays:
-                part = weight_decay[where] if where and isinstance(weight_decay, np.ndarray) else weight_decay
+                part = weight_decay[where] if isinstance(weight_decay, np.ndarray) else weight_decay
                 self._decay(w, g, s, part, learning_rate)
             self._update(w, g, s, moments, coefficients)
         if memory.count % self._flush_interval == 0:
@@ -134,14 +149,6 @@ class Optimizer(ABC):
         if self._decay_rate == 0:
             return _FLUSH_STEPS
         return max(1, min(_FLUSH_STEPS, int(_FLUSH_BITS * math.log(2) / -math.log(self._decay_rate))))
-
-
-def _blocks(size: int) -> Iterator[slice | None]:
-    if size <= BLOCK:
-        yield None
-        return
-    for start in range(0, size, BLOCK):
-        yield slice(start, start + BLOCK)
 
 
 def _flush(memory: Memory) -> None:
@@ -284,14 +291,14 @@ class Adam(Optimizer):
     def _coefficients(self, count: int, learning_rate: float) -> Coefficients:
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**count))
         mean = (1 - self.beta_1) / (1 - self.beta_1**count)
-        return self.epsilon / root, learning_rate * mean / root
+        return self.epsilon / root, learning_rate * mean / root, self.beta_1, self.beta_2
 
     def _update(self, w: Array, g: Array, s: Array, moments: list[Array], c: Coefficients) -> None:
         m, v = moments
-        m *= self.beta_1
+        m *= c[2]
         m += g
         np.multiply(g, g, out=s)
-        v *= self.beta_2
+        v *= c[3]
         v += s
         np.sqrt(v, out=s)
         s += c[0]
