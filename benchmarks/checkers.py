@@ -1,17 +1,18 @@
 """Every checker of derivatives on the corpus: which faults it misses, and which correct derivatives it accuses."""
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from .checkers_text import write
 from .corpus import Case, cases
-from .harness import ONE_THREAD
+from .harness import ONE_THREAD, ROOT
 
 OURS = "backproof.check"
 DTYPES = ("float64", "float32", "bfloat16")
@@ -19,6 +20,8 @@ CORRECT = {OURS: 1000}
 CORRECT_OF_PEERS = 20
 FAULTY = 5
 WORKERS = 2
+KEPT = ROOT / "build" / "checkers.jsonl"
+"""What is done of a run; remove it after a change of ``check``."""
 
 
 @dataclass(frozen=True)
@@ -109,17 +112,19 @@ def forget() -> None:
         sys.modules["jax"].clear_caches()
 
 
-def run(todo: Sequence[Task]) -> list[Found]:
-    """Do the tasks, in processes of one thread each."""
+def run(todo: Sequence[Task], kept: Path = KEPT) -> list[dict[str, Any]]:
+    """Do the tasks in processes of one thread each; what a run that was stopped has finished is not done again."""
     os.environ.update(ONE_THREAD)
-    found = []
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(work, todo):
-            found.append(result)
-            task, faults = result.task, sum(map(bool, result.missed.values()))
-            print(f"{task.checker} {task.dtype} {task.title}: {len(result.accused)} false alarms of {task.correct}, "
-                  f"{faults} faults missed of {len(result.missed)}", file=sys.stderr)  # fmt: skip
-    return found
+    before = kept.read_text().splitlines() if kept.exists() else []
+    done = {tuple(row["task"].values()): row for row in map(json.loads, before)}
+    missing = [task for task in todo if astuple(task) not in done]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool, kept.open("a") as file:
+        for row in map(asdict, pool.map(work, missing)):
+            done[tuple(row["task"].values())] = row
+            print(json.dumps(row), file=file, flush=True)
+            print(*row["task"].values(), "false alarms", len(row["accused"]), "missed", row["missed"], file=sys.stderr)
+    return [done[astuple(task)] for task in todo]
 
 
 def main(case: str | None, output: Path) -> None:
@@ -127,6 +132,7 @@ def main(case: str | None, output: Path) -> None:
     from .checkers_peers import PEERS
 
     chosen = [c for c in cases() if case is None or case in c.title]
-    found = run(list(tasks(chosen, (OURS, *PEERS)))) if chosen else []
-    if found:
-        print(write([asdict(result) for result in found], None if case else output))
+    if chosen:
+        kept = KEPT if case is None else KEPT.with_name("checkers-some.jsonl")
+        print(write(run(list(tasks(chosen, (OURS, *PEERS))), kept), output if case is None else None))
+        kept.unlink()

@@ -23,8 +23,7 @@ HOW = (
     "A case of another library is wrapped: for PyTorch as a `torch.autograd.Function` that computes with NumPy, for JAX"
     " as a `custom_vjp` of `pure_callback`s, for autograd as a `primitive` with `defvjp`, for SciPy as a function of"
     " one vector. A wrapper refuses a gradient in a wrong shape, where PyTorch alone would sum it.",
-    "JAX runs float64 with `jax_enable_x64`. SciPy differentiates in float64 whatever it is given, and autograd's"
-    " random directions are float64, while its step of 1e-6 is one for float64.",
+    "JAX runs float64 with `jax_enable_x64`. SciPy differentiates in float64 whatever it is given.",
 )
 
 

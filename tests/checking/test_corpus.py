@@ -1,5 +1,6 @@
 """Planted faults: every one is rejected, most causes are named, and nothing correct is accused."""
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.checkers import Task, main, work
+from benchmarks.checkers import Task, main, run, work
 from benchmarks.checkers_ours import checked
 from benchmarks.checkers_peers import PEERS, accepts
 from benchmarks.checkers_text import counts
@@ -121,6 +122,13 @@ def test_a_task_counts_what_a_checker_misses_and_accuses() -> None:
     assert counts([row])["missed"] == 2
     assert counts([row])["missed runs"] == counts([row])["fault runs"] == 4
     assert counts([row])["accused runs"] == 0
+
+
+def test_a_run_that_was_stopped_is_not_done_again(tmp_path: Path) -> None:
+    task = Task("scipy.optimize.check_grad", "float64", "weight decay (numpy gradient)", 1, 1)
+    row = {"task": vars(task), "accused": [0], "missed": {}}
+    (tmp_path / "kept").write_text(json.dumps(row) + "\n")
+    assert run([task], tmp_path / "kept") == [row]
 
 
 def test_command_for_no_case_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
