@@ -21,6 +21,7 @@ def network_facts(setting: Setting, examples: int, example: int, target: Any) ->
         output_shape=last.output_shape,
         parameters=setting.net.layout.size,
         input_symbol=first.x,
+        input_delta_symbol=setting.names.delta("0"),
         input=values[first.x],
         input_delta=values.get(setting.names.delta("0")),
         loss="" if setting.loss is None else repr(setting.loss),
@@ -50,5 +51,6 @@ def _layer(setting: Setting, site: Site, index: int) -> LayerFacts:
         jacobian=figure(site.step.A),
         blocks={name: figure(B[local]) for name, local in full.items()},
         gradients={name: setting.gradients[name] for name in full} if setting.gradients else {},
+        parameter_symbols={name: (b.symbol, b.jacobian) for b in site.all_blocks() for name in b.names},
         parts=tuple(_layer(setting, part, number + 1) for number, part in enumerate(site.parts)),
     )

@@ -133,6 +133,7 @@ class LayerFacts:
         jacobian: A_l.
         blocks: B by full parameter name, columns in row-major order whatever vec is printed.
         gradients: d loss / d parameter by full name, in the parameter's shape; empty without a loss.
+        parameter_symbols: by full parameter name, the symbol of the printed parameter that holds it, and that of its B.
         parts: of a combinator, else empty. Their deltas are the ones that reach them.
     """
 
@@ -151,6 +152,7 @@ class LayerFacts:
     jacobian: Figure
     blocks: Mapping[str, Figure]
     gradients: Mapping[str, Any]
+    parameter_symbols: Mapping[str, tuple[Symbol, Symbol]]
     parts: "tuple[LayerFacts, ...]" = ()
 
 
@@ -163,7 +165,7 @@ class NetworkFacts:
         layers: in order.
         input_shape, output_shape: of one example.
         parameters: how many numbers theta has.
-        input_symbol: x_0 as the derivation writes it.
+        input_symbol, input_delta_symbol: x_0 and delta_0 as the derivation writes them.
         input: x_0 of the example, (n, 1).
         input_delta: delta_0, (1, n), or None.
         loss: the loss as errors name it, empty without one.
@@ -178,6 +180,7 @@ class NetworkFacts:
     output_shape: Shape
     parameters: int
     input_symbol: Symbol
+    input_delta_symbol: Symbol
     input: Any
     input_delta: Any
     loss: str

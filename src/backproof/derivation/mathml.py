@@ -25,12 +25,12 @@ _RELATIONS = {"<=": "≤", ">=": "≥", "!=": "≠", ":=": "≔"}
 _APPLIED, _BESIDE = "<mo>\u2061</mo>", "<mo>\u2062</mo>"
 
 
-def mathml(expression: e.Expression, roles: Mapping[str, str] | None = None, block: bool = True) -> str:
+def mathml(expression: e.Expression, roles: Mapping[Any, str] | None = None, block: bool = True) -> str:
     """Return an expression as one ``<math>`` element.
 
     Args:
         expression: any node of the tree.
-        roles: a word for the colour of a symbol, by the symbol's name; the word becomes the class ``role-WORD``.
+        roles: a word for the colour of a symbol, by the symbol or its name; the word becomes the class ``role-WORD``.
         block: set on a line of its own, with large operators; else within text.
 
     Raises:
@@ -72,10 +72,10 @@ class Printer:
     """Prints expressions, with the colours of the symbols' roles.
 
     Attributes:
-        roles: role by a symbol's name.
+        roles: role by symbol, or by the name of all symbols called so.
     """
 
-    roles: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[Any, str] = field(default_factory=dict)
 
     @singledispatchmethod
     def show(self, expression: Any) -> str:
@@ -123,7 +123,7 @@ class Printer:
             shown = f"<msub>{shown}{low}</msub>"
         elif node.superscript:
             shown = f"<msup>{shown}{high}</msup>"
-        role = self.roles.get(node.name)
+        role = self.roles.get(node) or self.roles.get(node.name)
         return f'<mrow class="role-{escape(role)}">{shown}</mrow>' if role else shown
 
     @show.register

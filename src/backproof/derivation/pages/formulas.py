@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, final
 from ..expressions import Equation, Expression, Partial, Symbol, Times
 from ..lines import LayerFacts, NetworkFacts
 from ..mathml import mathml
+from ..naming import LOSS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -17,7 +18,7 @@ class Formulas:
     """Prints expressions as MathML that a template takes as it is.
 
     Attributes:
-        roles: role by a symbol's name.
+        roles: role by symbol, or by the name of all symbols called so.
         signs: every sign printed so far, of which the font must have a glyph.
     """
 
@@ -29,7 +30,8 @@ class Formulas:
                 (facts.state_symbol, "x"), (facts.jacobian_symbol, "A"), (facts.delta_symbol, "delta"),
             )
         }  # fmt: skip
-        self.roles = _ROLES | symbols
+        blocks = {block: "B" for facts in network.layers for _, block in facts.parameter_symbols.values()}
+        self.roles: dict[Any, str] = {**_ROLES, **symbols, **blocks}
         self.signs: set[str] = set()
 
     def print(self, expression: Expression, block: bool = False) -> "Markup":
@@ -46,18 +48,18 @@ class Formulas:
 
         return escape(text)
 
-    def block(self, facts: LayerFacts) -> "Markup":
-        """Return B_l."""
-        return self.print(_block(facts))
+    def block(self, facts: LayerFacts, name: str) -> "Markup":
+        """Return the Jacobian in a parameter, B_l."""
+        return self.print(_symbols(facts, name)[1])
 
     def gradient(self, facts: LayerFacts, name: str) -> "Markup":
         """Return the formula of a parameter's gradient, d loss / d parameter = delta_l B_l."""
-        short = name.rpartition(".")[2]
-        letter = {"weight": "W", "bias": "b", "gain": "g", "shift": "b"}.get(short, "theta")
-        by: Any = Symbol(letter, str(facts.index), kind="matrix")
-        left = Partial(Symbol("loss", kind="scalar"), by)
-        return self.print(Equation((left, Times((facts.delta_symbol, _block(facts))))))
+        parameter, block = _symbols(facts, name)
+        left = Partial(LOSS, parameter)
+        return self.print(Equation((left, Times((facts.delta_symbol, block)))), block=True)
 
 
-def _block(facts: LayerFacts) -> Symbol:
-    return Symbol("B", str(facts.index), kind="matrix")
+def _symbols(facts: LayerFacts, name: str) -> tuple[Symbol, Symbol]:
+    """Return a parameter and its Jacobian as the derivation writes them; of one it does not name, its own name."""
+    index = str(facts.index)
+    return facts.parameter_symbols.get(name, (Symbol(name, index), Symbol("B", index, kind="matrix")))

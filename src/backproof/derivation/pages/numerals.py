@@ -24,7 +24,7 @@ def entries(matrix: Any) -> tuple[int, list[list[str]]]:
     largest = float(finite.max(initial=0.0))
     size = 0 if largest == 0 else math.floor(math.log10(largest))
     whole = size < 5 and bool((finite == np.floor(finite)).all())
-    power = 0 if whole or -3 <= size < 5 else size
+    power = 0 if whole or -2 <= size < 5 else size
     places = 0 if whole else max(0, 2 - size + power)
 
     def text(number: float) -> str:

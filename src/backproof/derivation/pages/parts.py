@@ -9,10 +9,11 @@ import numpy as np
 
 from ...errors import OptionError
 from ...operators import Kronecker
-from ..expressions import Expression, Symbol
+from ..expressions import Expression
 from ..figures import Figure
 from ..language import say
 from ..lines import Derivation, Fold, LayerFacts, Line, Section, Words
+from ..naming import Names
 from .chain import chain, runs
 from .formulas import Formulas
 from .pictures import DRAWN, Gallery, Picture
@@ -87,8 +88,7 @@ def _example(
         raise OptionError(f"image is {shape}, expected rows and columns for the {np.size(known.input)} numbers of x.")
     rows = [(known.input, "the input", known.input_symbol)]
     if known.input_delta is not None:
-        symbol = Symbol(known.layers[0].delta_symbol.name, "0", kind="row")
-        rows.append((known.input_delta, "the derivative of the loss by the input", symbol))
+        rows.append((known.input_delta, "the derivative of the loss by the input", known.input_delta_symbol))
     if shape is None:
         return [gallery.matrix(np.reshape(x, (1, -1)), says, formulas.print(s), structure="") for x, says, s in rows]
     return [gallery.image(x, (shape[0], shape[1]), f"{says} as an image", formulas.print(s)) for x, says, s in rows]
@@ -96,7 +96,7 @@ def _example(
 
 def _said(derivation: Derivation) -> str:
     known = derivation.network
-    target = "" if known.target is None else f", and its target {_plain(known.target)}"
+    target = "" if known.target is None else f", whose target is {_plain(known.target)}"
     rest = " Beside its input stands how the loss changes with every number of it."
     rest = rest if known.input_delta is not None else ""
     return f"The numbers on this page are those of example {known.example}{target}.{rest}"
@@ -109,14 +109,15 @@ def _plain(target: Any) -> str:
 
 def _key(derivation: Derivation, formulas: Formulas) -> list[tuple[str, str, Any]]:
     last = derivation.network.layers[-1]
+    names, place = Names(derivation.choices.notation), str(last.index)
     symbols: list[tuple[str, str, Expression]] = [
         ("what a layer gives out", "x", last.state_symbol),
         ("Jacobian in the input", "A", last.jacobian_symbol),
-        ("Jacobian in the parameters", "B", Symbol("B", last.state_symbol.subscript)),
+        ("Jacobian in the parameters", "B", names.B(place)),
     ]
     if last.delta is not None:
         symbols.append(("derivative of the loss", "delta", last.delta_symbol))
-    symbols.append(("parameters", "theta", Symbol("theta", last.state_symbol.subscript)))
+    symbols.append(("parameters", "theta", names.theta(place)))
     return [(name, role, formulas.print(symbol)) for name, role, symbol in symbols]
 
 
@@ -170,9 +171,8 @@ class _Derived:
         """Return one line."""
         math = "" if line.expression is None else self.formulas.print(line.expression, block=True)
         said = self.say(line.reason)
-        picture = (
-            None if line.figure is None else self.gallery.matrix(line.figure, "the numbers", structure=_word(line))
-        )
+        drawn = line.figure is not None and line.figure.structure != "identity"
+        picture = self.gallery.matrix(line.figure, "the numbers", structure=_word(line)) if drawn else None
         return {"math": math, "reason": said, "source": self.derivation.source(line), "picture": picture}
 
 

@@ -6,8 +6,9 @@ from typing import Any, final
 
 import numpy as np
 
-from ..expressions import Equation, Expression, Map, Partial, Symbol, Times, Transpose
+from ..expressions import Composition, Equation, Expression, Map, Partial, Symbol, Times, Transpose
 from ..lines import Derivation, LayerFacts
+from ..naming import LOSS, Names
 from .chain import runs
 from .formulas import Formulas
 from .pictures import DRAWN, TYPESET, Gallery, Picture
@@ -63,6 +64,7 @@ class _Walk:
     def __init__(self, derivation: Derivation, formulas: Formulas, gallery: Gallery) -> None:
         self.network = derivation.network
         self.runs = runs(derivation)
+        self.names = Names(derivation.choices.notation)
         self.formulas, self.gallery = formulas, gallery
 
     def steps(self) -> Iterator[Step]:
@@ -85,7 +87,7 @@ class _Walk:
     def _delta_before(self, facts: LayerFacts) -> tuple[Symbol, Any]:
         """Return delta_{l-1}: symbol and numbers."""
         if facts.index == 1:
-            return replace(facts.delta_symbol, subscript="0"), self.network.input_delta
+            return self.network.input_delta_symbol, self.network.input_delta
         earlier = self.network.layers[facts.index - 2]
         return earlier.delta_symbol, earlier.delta
 
@@ -97,8 +99,13 @@ class _Walk:
         parts = (self._vector(symbol, values, "before"), self._vector(last.state_symbol, last.state, "after"))
         n, m = np.size(values), np.size(last.state)
         does = f"{n} numbers go in, {m} come out."
-        formula = self.formulas.print(Equation((last.state_symbol, _value_of(first, last, symbol))))
+        formula = self.formulas.print(Equation((last.state_symbol, self._value(first, last, symbol))))
         return Step(f"Forward through {_named(run)}", last.index, False, formula, does, parts)
+
+    def _value(self, first: LayerFacts, last: LayerFacts, symbol: Symbol) -> Expression:
+        """Return f_l(x), or (f_l o ... o f_k)(x) of layers folded together."""
+        functions = tuple(self.names.function(str(index)) for index in range(last.index, first.index - 1, -1))
+        return Map(functions[0] if len(functions) == 1 else Composition(functions, (1, 1)), (symbol,))
 
     def _loss(self) -> Step:
         last = self.network.layers[-1]
@@ -108,8 +115,8 @@ class _Walk:
             self._vector(last.state_symbol, last.state, "the network's output"),
             self._row(last.delta_symbol, last.delta, ""),
         )
-        by = Partial(Symbol("loss", kind="scalar"), last.state_symbol)
-        formula = self.formulas.print(Equation((last.delta_symbol, by)))
+        by = Partial(LOSS, last.state_symbol)
+        formula = self.formulas.print(Equation((last.delta_symbol, by)), block=True)
         return Step(f"The loss: {self.network.loss}", len(self.network.layers) + 1, True, formula, says, parts)
 
     def _backward(self, run: Sequence[LayerFacts]) -> Step:
@@ -149,7 +156,7 @@ class _Walk:
         if block.structure == "identity":
             return Fallen(formula, "B is the identity, so the gradient is delta itself.", (replace(result, part=""),))
         left = self._row(facts.delta_symbol, facts.delta, "left")
-        right = self.gallery.matrix(block, f"B of {name}", self.formulas.block(facts), "right")
+        right = self.gallery.matrix(block, f"B of {name}", self.formulas.block(facts, name), "right")
         row = self.gallery.matrix(gradient.reshape(1, -1), label, self.formulas.word(label), "result", "")
         return Fallen(formula, f"Delta times B, which is {block.structure}.", (left, right, row))
 
@@ -181,16 +188,6 @@ def _named(run: Sequence[LayerFacts]) -> str:
     if len(run) > 1:
         return f"layers {run[0].index} to {run[-1].index}"
     return f"layer {run[0].index}: {run[0].label}"
-
-
-def _value_of(first: LayerFacts, last: LayerFacts, symbol: Symbol) -> Expression:
-    if first is last and len(first.name) < 24 and not first.parameters:
-        return Map(Symbol(first.name, kind="function"), (symbol,))
-    inner: Expression = symbol
-    for facts in (first,) if first is last else (first, last):
-        function = Symbol("f", str(facts.index), kind="function")
-        inner = Map(function, (inner, Symbol("theta", str(facts.index))) if facts.parameters else (inner,))
-    return inner
 
 
 def _is_outer(facts: LayerFacts, gradient: Any, state: Any) -> bool:
