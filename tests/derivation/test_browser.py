@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backproof.derivation.pages import Extras, frame, html
+from backproof.derivation.pages import Extras, frame, html, pictures
 from browsing import PHONE, Watch, chromium, flat_formulas, opened, overflow, screenshot, serious
 from explained import derivation
 
@@ -287,6 +287,16 @@ def test_a_heat_map_paints_the_numbers_it_stands_for(browser: Any, files: dict[s
         name = "--warm" if image[row, column] > 0 else "--cold"
         wanted = page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('{name}').trim()")
         assert strongest == [int(wanted[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def test_a_page_works_whose_matrices_are_too_large_to_be_drawn(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "DRAWN", 4)
+    html(derivation("small"), tmp_path / "page.html")
+    with opened(browser, tmp_path / "page.html") as page:
+        step(page, 6)
+        assert now(page).count("too large to be drawn") >= 3
 
 
 # -- notebooks ------------------------------------------------------------------------------------------------

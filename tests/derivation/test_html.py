@@ -18,7 +18,7 @@ from backproof.derivation.figures import figure
 from backproof.derivation.pages import Extras, Table, font, frame, html, page
 from backproof.derivation.pages.heat import CELLS, STEPS, ZERO, coarse, heat
 from backproof.derivation.pages.numerals import entries, entry
-from backproof.derivation.pages.pictures import DRAWN, TABLE, TYPESET, Gallery
+from backproof.derivation.pages.pictures import DRAWN, TABLE, TYPESET, WHOLE, Gallery
 from backproof.errors import DataError, MissingExtraError, OptionError
 from explained import derivation
 
@@ -194,6 +194,17 @@ def test_a_matrix_too_large_to_be_drawn_says_so_and_is_not_multiplied_out() -> N
     picture = Gallery().matrix(figure(large), "identity")
     assert picture.kind == "none"
     assert "too large to be drawn" in picture.note
+
+
+def test_a_matrix_that_is_not_multiplied_out_at_once_has_the_same_heat_map() -> None:
+    matrix = np.random.default_rng(0).normal(size=(224, 336))
+    whole = Gallery()
+    whole.matrix(matrix, "numbers")
+    chunked = heat(figure(matrix).heat(CELLS), 224, 336)
+    assert next(iter(whole.heats.values())) == chunked.plain()
+    large = Gallery().matrix(figure(bp.operators.Identity(WHOLE // 1024)), "identity")
+    assert large.kind == "canvas"
+    assert large.note.endswith(f"norm {entry(float(np.sqrt(WHOLE // 1024)))}")
 
 
 def test_the_bytes_of_a_heat_map_give_the_numbers_back() -> None:

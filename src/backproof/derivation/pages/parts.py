@@ -16,7 +16,7 @@ from ..lines import Derivation, Fold, LayerFacts, Line, Section, Words
 from ..naming import Names
 from .chain import chain, runs
 from .formulas import Formulas
-from .pictures import DRAWN, Gallery, Picture
+from .pictures import WHOLE, Gallery, Picture
 from .plots import spectrum_curve, training_curve
 from .structures import pattern
 from .walk import walk
@@ -217,7 +217,7 @@ def _block(name: str, block: Figure, gallery: Gallery) -> dict[str, Any]:
     from markupsafe import Markup
 
     drawn, says = block, ""
-    if block.size > DRAWN and isinstance(block.operator, Kronecker):
+    if block.size > WHOLE and isinstance(block.operator, Kronecker):
         drawn = Figure(block.operator.right)
         says = f"It is the identity of size {block.operator.left.shape[0]:,} ⊗ this row:"
     made: dict[str, Any] = {
@@ -227,7 +227,7 @@ def _block(name: str, block: Figure, gallery: Gallery) -> dict[str, Any]:
         "says": says,
         "picture": None,
     }
-    if drawn.size <= DRAWN and drawn.structure != "identity":
+    if drawn.size <= WHOLE and drawn.structure != "identity":
         made["picture"] = gallery.matrix(drawn, f"Jacobian in {name}", painted=True)
     return made
 

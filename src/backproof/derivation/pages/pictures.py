@@ -6,15 +6,15 @@ from typing import Any, final
 import numpy as np
 
 from ..figures import Figure, figure
-from .heat import Heat, coarse, heat
+from .heat import CELLS, Heat, coarse, heat
 from .numerals import entries, entry
 
 TYPESET, TABLE = 8, 31
 """The most rows and columns of a matrix that is typeset, and of one that is a table; a larger one is painted."""
 
 
-DRAWN = 2**21
-"""Entries of the largest matrix that is multiplied out for a picture."""
+WHOLE, DRAWN = 2**21, 2**25
+"""Entries of the largest matrix that is multiplied out at once for a picture, and of the largest that is drawn."""
 
 
 @final
@@ -87,13 +87,14 @@ class Gallery:
         if made.size > DRAWN:
             note = ", ".join([*words, "too large to be drawn"])
             return Picture("none", m, n, name, f"{label}: {note}", note)
-        array = made.array()
-        note = ", ".join(word for word in (*words, f"norm {entry(float(np.linalg.norm(array)))}") if word)
-        if painted or max(m, n) > TABLE:
-            made_heat = heat(coarse(array), m, n)
-            scale, reduced = entry(made_heat.scale), _reduction(made_heat)
+        array = made.array() if made.size <= WHOLE else None
+        norm = made.norm() if array is None else float(np.linalg.norm(array))
+        note = ", ".join(word for word in (*words, f"norm {entry(norm)}") if word)
+        if array is None or painted or max(m, n) > TABLE:
+            cells_of = heat(made.heat(CELLS) if array is None else coarse(array), m, n)
+            scale, reduced = entry(cells_of.scale), _reduction(cells_of)
             return Picture(
-                "canvas", m, n, name, f"{label}: {note}", note, part, [], self._keep(made_heat), scale, reduced
+                "canvas", m, n, name, f"{label}: {note}", note, part, [], self._keep(cells_of), scale, reduced
             )
         power, texts = entries(array)
         cells = [

@@ -11,7 +11,7 @@ from ..lines import Derivation, LayerFacts
 from ..naming import LOSS, Names
 from .chain import runs
 from .formulas import Formulas
-from .pictures import DRAWN, TYPESET, Gallery, Picture
+from .pictures import TYPESET, WHOLE, Gallery, Picture
 
 
 @final
@@ -151,7 +151,7 @@ class _Walk:
             says = "The Kronecker factor makes it one column times one row: every entry is a delta times an input."
             return Fallen(formula, says, (*self._factors(facts, symbol, state), result))
         block = facts.blocks.get(name)
-        if block is None or block.shape[1] != gradient.size or block.size > DRAWN:
+        if block is None or block.shape[1] != gradient.size or block.size > WHOLE:
             return Fallen(formula, "Delta times B, in the parameter's own shape.", (replace(result, part=""),))
         if block.structure == "identity":
             return Fallen(formula, "B is the identity, so the gradient is delta itself.", (replace(result, part=""),))

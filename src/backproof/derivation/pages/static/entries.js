@@ -83,6 +83,7 @@ const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRi
 
 document.querySelectorAll("[data-product]").forEach((equation) => {
   const result = part(equation, "result");
+  if (!result) return; // too large to be drawn
   let at = [0, 0];
   const show = (row, column) => explain(equation, ...(at = [row, column]));
   const target = result.canvas || result.element;
