@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import backproof as bp
+from backproof.compilation.torch_splitting import halves
+from cases import LAYER_CASES
 from oracles import agree
 
 
@@ -154,3 +157,63 @@ def test_a_wrong_number_of_parameters_is_refused() -> None:
     net = bp.Network([bp.Linear(2, 2)])
     with pytest.raises(bp.errors.OptionError, match=r"1 parameters came, expected 2 in the order 0\.weight, 0\.bias"):
         bp.BackproofFunction.apply(net, torch.ones(1, 2), torch.ones(2, 2))
+
+
+@pytest.mark.parametrize("case", LAYER_CASES, ids=lambda case: repr(case.layer))
+def test_both_halves_of_the_program_are_those_of_the_formulas(case: Any) -> None:
+    if getattr(case.layer, "step", None) is not None:
+        pytest.skip("a mask is drawn by the ordinary formulas alone")
+    g, net = np.random.default_rng(0), bp.Network([case.layer])
+    theta = net.initialize(0, like=torch.zeros(1, dtype=torch.float64))
+    theta.vector.add_(torch.tensor(0.3 * g.normal(size=theta.vector.shape)))
+    for batch in (1, 3):
+        x = torch.tensor(g.normal(size=(batch, *case.shape)))
+        program, parameters = halves(net, case.shape, "float64", batch), tuple(theta.values())
+        expected, pullback = bp.vjp(net, theta, x)
+        rows, kept = program.forward(x, parameters)
+        agree(rows, expected.flatten(1), 1e-12, "output")
+        delta = torch.tensor(g.normal(size=rows.shape))
+        gradient = pullback(delta)[1]
+        found = program.backward(delta, x, parameters, kept)
+        for name, mine in zip(gradient, found, strict=True):
+            agree(mine, gradient[name], 1e-12, name)
+            assert mine.shape == gradient[name].shape
+
+
+def test_the_backward_pass_is_the_program() -> None:
+    module, (x, _) = bp.BackproofModule(_module()), _data()
+    for batch in (16, 16, 7, 1):
+        module(x[:batch]).square().sum().backward()
+    (programs,) = module._compiled._made.values()
+    assert len(programs) <= 2
+    assert "addmm(" in programs[0].source
+    assert "tanh_backward(" in programs[0].source
+
+
+def test_a_layer_that_cannot_be_traced_is_evaluated_by_its_formulas() -> None:
+    class Own(bp.layers.Elementwise):
+        def function(self, x: Any) -> Any:
+            return x * 2 if float(x[0, 0]) > 0 else x
+
+        def derivative(self, x: Any, y: Any) -> Any:
+            return x * 0 + (2 if float(x[0, 0]) > 0 else 1)
+
+    net = bp.Network([Own(), bp.Linear(2, 2)])
+    module = bp.BackproofModule(bp.Network([bp.Tanh(), bp.Linear(2, 2)]), net.initialize(0, like=torch.zeros(1)))
+    module.net, module._compiled = net, type(module._compiled)(net)
+    for _ in range(2):
+        y = module(torch.ones(1, 2))
+    y.sum().backward()
+    assert not module._compiled.traceable
+    assert torch.equal(module.get_parameter("1.weight").grad, torch.full((2, 2), 2.0))
+
+
+def test_wrong_inputs_are_named_as_by_the_network() -> None:
+    module = bp.BackproofModule(_module())
+    x = _data()[0]
+    for _ in range(2):
+        with pytest.raises(bp.errors.ShapeError, match=r"Linear\(5 -> 8\): input has shape \(batch, 4\)"):
+            module(x[:, :4])
+        with pytest.raises(bp.errors.DtypeError, match="input has dtype float32, theta float64"):
+            module(x.float())
+        module(x)

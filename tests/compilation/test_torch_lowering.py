@@ -136,6 +136,8 @@ def test_a_step_on_theta_is_seen_and_results_enter_autograd() -> None:
     assert program(theta, x, y)[0] < before
     scale = torch.ones((), requires_grad=True)
     (scale * gradient.vector).square().sum().backward()
+    (scale * gradient["0.weight"]).square().sum().backward()
+    assert not gradient["0.weight"].is_inference()
     assert scale.grad is not None
 
 

@@ -5,14 +5,49 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..arrays import detached, flatten
+from ..arrays import detached, dtype_name, flatten
+from ..compilation.sizes import UntraceableError
+from ..compilation.torch_splitting import Halves, halves
 from ..errors import OptionError
 from ..network import Network
 from ..operators import Operator
 from ..parameters import Parameters
 from .conversion import from_torch, to_torch
 
-__all__ = ["BackproofFunction", "BackproofModule"]
+__all__ = ["BackproofFunction", "BackproofModule", "Compiled"]
+
+
+class Compiled:
+    """A network and the programs made of it so far, one for every kind of input.
+
+    Attributes:
+        net: the network.
+        traceable: whether no layer has refused to be traced.
+    """
+
+    def __init__(self, net: Network) -> None:
+        self.net, self.traceable = net, True
+        self._made: dict[Any, list[Halves]] = {}
+
+    def halves(self, theta: Parameters, x: Any) -> Halves | None:
+        """Return the program for inputs like x, None if a layer cannot be traced.
+
+        Raises:
+            ShapeError, DtypeError: x or theta does not fit, as ``Network.forward`` says.
+        """
+        key = (tuple(x.shape[1:]), x.dtype)
+        made = self._made.get(key)
+        if made is None or theta.like.dtype != x.dtype or theta.like.device != x.device:
+            self.net.forward(theta, x)
+            made = self._made.setdefault(key, [])
+        found = next((program for program in made if program.trace.serves(x.shape[0])), None)
+        if found is None and self.traceable:
+            try:
+                found = halves(self.net, key[0], dtype_name(x), x.shape[0])
+                made.append(found)
+            except UntraceableError:
+                self.traceable = False
+        return found
 
 
 class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
@@ -32,8 +67,10 @@ class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
     """
 
     @staticmethod
-    def forward(ctx: Any, net: Network, x: Any, *parameters: Any) -> Any:
-        """Return x_L, and keep the layers' linearizations."""
+    def forward(ctx: Any, net: Any, x: Any, *parameters: Any) -> Any:
+        """Return x_L, and keep what the backward pass needs."""
+        compiled = net if isinstance(net, Compiled) else None
+        net = compiled.net if compiled is not None else net
         if len(parameters) != len(net.layout.shapes):
             raise OptionError(
                 f"BackproofFunction: {len(parameters)} parameters came, expected {len(net.layout.shapes)} in the order "
@@ -42,10 +79,15 @@ class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
         theta = Parameters.of_arrays(net.layout, dict(zip(net.layout.shapes, map(detached, parameters), strict=True)))
         if not parameters:
             theta = Parameters(net.layout, torch.empty(0, dtype=x.dtype, device=x.device))
-        ctx.steps, ctx.names = net.linearize(theta, x), list(net.layout.shapes)
         # Saved for PyTorch's own check that nobody writes into them before the backward pass.
         ctx.save_for_backward(x, *parameters)
-        output = ctx.steps.output
+        ctx.program = compiled.halves(theta, x) if compiled is not None and not ctx.needs_input_grad[1] else None
+        if ctx.program is not None:
+            rows, ctx.kept = ctx.program.forward(detached(x), tuple(theta.values()))
+            output = rows.view(x.shape[0], *net.output_shape(tuple(x.shape[1:])))
+        else:
+            ctx.steps, ctx.names = net.linearize(theta, x), list(net.layout.shapes)
+            output = ctx.steps.output
         return output.clone() if output.data_ptr() == x.data_ptr() else output
 
     @staticmethod
@@ -57,6 +99,8 @@ class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
                 "alone; backproof.hvp and backproof.hessian give second ones."
             )
         x, *parameters = ctx.saved_tensors
+        if ctx.program is not None:
+            return None, None, *ctx.program.backward(flatten(delta), x, parameters, ctx.kept)
         blocks: dict[str, Any] = {}
 
         def add(name: str, B: Operator, delta: Any) -> None:
@@ -90,14 +134,15 @@ class BackproofModule(nn.Module):  # type: ignore[misc]
             self.net = net
             inner = to_torch(net, theta)
         self.calls = 0
+        self._compiled = Compiled(self.net)
         parts = inner.named_children() if type(inner) is nn.Sequential else [("0", inner)]
         for name, part in parts:
             self.add_module(name, part)
 
     def forward(self, x: Any) -> Any:
         """Return x_L for every example."""
-        net = self.net
-        if self.training:
-            net = net.training(self.calls)
-            self.calls += 1
-        return BackproofFunction.apply(net, x, *self.parameters())
+        net = self.net.training(self.calls) if self.training else self.net
+        self.calls += self.training
+        # Masks differ from step to step; what holds some is evaluated by the formulas themselves.
+        program = self._compiled if net is self.net else net
+        return BackproofFunction.apply(program, x, *self.parameters())

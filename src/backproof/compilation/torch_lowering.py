@@ -16,7 +16,11 @@ from .torch_fusion import fused, large_products, with_onednn
 from .torch_rules import FRESH, WORDS, lines
 from .torch_writer import Writer
 
-__all__ = ["lower", "style"]
+__all__ = ["lower", "namespace_of", "style"]
+
+
+COPIED = 2**16
+"""Numbers up to which a gradient is copied out of kept memory, which is faster than new views for every parameter."""
 
 
 class Refused(Exception):
@@ -91,17 +95,28 @@ _FUNCTIONS = (
 )  # fmt: skip
 
 
-def _namespace(constants: dict[str, Any]) -> dict[str, Any]:
+def namespace_of(constants: dict[str, Any], out: bool = True) -> dict[str, Any]:
+    """Return what a source's names mean.
+
+    Args:
+        constants: names of its own.
+        out: whether results are written into memory that is given.
+    """
+    aten = torch.ops.aten
     return {
         **{word: getattr(torch, word) for word in _FUNCTIONS},
         **{word: getattr(torch, WORDS.get(word, word)) for word in UNARY | BINARY},
         "any_": torch.any, "all_": torch.all,
-        "threshold_backward": torch.ops.aten.threshold_backward.grad_input,
-        "tanh_backward": torch.ops.aten.tanh_backward.grad_input,
+        "threshold_backward": aten.threshold_backward.grad_input if out else aten.threshold_backward.default,
+        "tanh_backward": aten.tanh_backward.grad_input if out else aten.tanh_backward.default,
         "linear_pointwise": _linear_pointwise, "check_classes": _check_classes, "number": _number,
         "tensor_in": _tensor_in, "Refused": Refused,
-        "inf": math.inf, "nan": math.nan, **constants,
+        "constant": _constant, "inf": math.inf, "nan": math.nan, **constants,
     }  # fmt: skip
+
+
+def _constant(array: Any, like: Any) -> Any:
+    return torch.from_numpy(array).to(like.device)
 
 
 def _number(value: float, dtype: Any) -> Any:
@@ -139,6 +154,13 @@ class _State(threading.local):
         self.buffers: dict[Any, Any] = {}
         self.theta: Any = (None, ())
         self.gradient: Any = (None, ())
+        self.own: Parameters | None = None
+
+    def own_gradient(self, theta: Parameters) -> Parameters:
+        """Return parameters that the thread keeps for gradients on the device of theta."""
+        if self.own is None or self.own.vector.device != theta.like.device:
+            self.own = _with_views(theta, torch.empty_like(theta.vector, requires_grad=False))
+        return self.own
 
 
 class _Runner:
@@ -148,7 +170,7 @@ class _Runner:
     """Batch sizes whose buffers are kept."""
 
     def __init__(self, trace: Trace, writer: Writer, source: str) -> None:
-        names = _namespace(writer.constants)
+        names = namespace_of(writer.constants)
         file = f"<backproof program {id(self):x}>"
         exec(compile(source, file, "exec"), names)
         linecache.cache[file] = (len(source), None, source.splitlines(True), file)
@@ -165,11 +187,15 @@ class _Runner:
             return None
         if weights is not None and weights.device != device:
             return None
-        state = self._state
+        state, copied = self._state, out is None and theta.layout.size <= COPIED
         # What is returned is made outside of inference mode, so that it may be used in autograd.
-        out = _empty(theta) if out is None else out
+        vector = torch.empty_like(theta.vector, requires_grad=False) if out is None and not copied else None
         with torch.inference_mode():
             buffers = state.buffers.get((x.shape[0], device)) or self._new_buffers(state, x.shape[0], device)
+            if copied:
+                out = state.own_gradient(theta)
+            elif vector is not None:
+                out = _with_views(theta, vector)
             if state.theta[0] is not theta:
                 state.theta = theta, self._theta(theta)
             if state.gradient[0] is not out:
@@ -179,7 +205,8 @@ class _Runner:
                 loss = self.function(*inputs, state.theta[1], state.gradient[1], buffers)
             except Refused:
                 return None
-        return loss.clone(), out
+        assert out is not None
+        return loss.clone(), theta.with_vector(out.vector.clone()) if copied else out
 
     def _new_buffers(self, state: _State, n: int, device: Any) -> Any:
         while len(state.buffers) >= self.KEPT:
@@ -188,12 +215,15 @@ class _Runner:
         return buffers
 
 
-def _empty(theta: Parameters) -> Parameters:
-    """Return parameters of unknown numbers like theta, and their views in one go."""
-    layout, vector = theta.layout, torch.empty_like(theta.vector, requires_grad=False)
-    shapes = layout.shapes
+def _with_views(theta: Parameters, vector: Any) -> Parameters:
+    """Return parameters like theta with all views of their vector made at once.
+
+    Views made outside of inference mode would keep books on every write.
+    """
+    layout = theta.layout
     parts = vector.split([where.stop - where.start for where in layout.slices.values()])
-    views = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+    shaped = zip(layout.shapes.items(), parts, strict=True)
+    views = {name: part.view(shape) if len(shape) > 1 else part for (name, shape), part in shaped}
     return Parameters.of_arrays(layout, views, vector)
 
 

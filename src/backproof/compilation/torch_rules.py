@@ -80,12 +80,19 @@ def _matmul_onednn(w: Writer, s: Statement) -> list[str]:
 
 def _relu_backward(w: Writer, s: Statement) -> list[str]:
     delta, y = s.operands
-    return [f"threshold_backward({w.name(delta)}, {w.name(y)}, 0, grad_input={w.name(s.target)})"]
+    return _input_gradient(w, s, "threshold_backward", w.name(delta), w.name(y), "0")
 
 
 def _tanh_backward(w: Writer, s: Statement) -> list[str]:
     delta, y = s.operands
-    return [f"tanh_backward({w.name(delta)}, {w.name(y)}, grad_input={w.name(s.target)})"]
+    return _input_gradient(w, s, "tanh_backward", w.name(delta), w.name(y))
+
+
+def _input_gradient(w: Writer, s: Statement, word: str, *arguments: str) -> list[str]:
+    said = ", ".join(arguments)
+    if w.is_own(s.target):
+        return [f"{word}({said}, grad_input={w.name(s.target)})"]
+    return [f"{s.target.name} = {word}({said})"]
 
 
 def _softmax(w: Writer, s: Statement) -> list[str]:
@@ -96,7 +103,7 @@ def _sum(w: Writer, s: Statement) -> list[str]:
     (source,), axes = s.operands, s.attributes["axis"]
     if s.shape == ():
         return _call(w, s, "sum", w.name(source))
-    if source.ndim == 2 and axes == (0,) and s.shape == (source.shape[1],) and source.dtype == s.dtype:
+    if w.keeps and source.ndim == 2 and axes == (0,) and s.shape == (source.shape[1],) and source.dtype == s.dtype:
         # A product with ones runs in BLAS.
         return _call(w, s, "mv", w.turned(source), w.ones(source.shape[0], s.dtype))
     dtype = [f"dtype={s.dtype}"] if source.dtype != s.dtype else []
@@ -128,6 +135,9 @@ def _copy(w: Writer, s: Statement) -> list[str]:
 
 def _full(w: Writer, s: Statement) -> list[str]:
     value = s.attributes["value"]
+    if not w.is_own(s.target) and s.shape:
+        x = w.name(w.trace.inputs["x"])
+        return [f"{s.target.name} = full({w.shape(s.shape)}, {value!r}, dtype={s.dtype}, device={x}.device)"]
     if not w.is_own(s.target):
         return [f"{s.target.name} = {w.number(value, s.dtype)}"]
     return [f"{w.name(s.target)}.fill_({value!r})"]

@@ -28,6 +28,9 @@ class Writer:
         extra: bytes of what is kept besides the slots.
     """
 
+    keeps = True
+    """Whether memory is kept from call to call."""
+
     def __init__(self, trace: Trace, plan: Plan, fresh: frozenset[Value]) -> None:
         self.trace, self.plan, self.fresh = trace, plan, fresh
         self.sections: dict[str, dict[str, str]] = {"buffers": {}, "theta": {}, "gradient": {}, "inputs": {}}

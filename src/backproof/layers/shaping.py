@@ -118,8 +118,8 @@ class Dropout(Layer):
         object.__setattr__(self, "place", tuple(check_whole("Dropout", "place", entry, 0) for entry in self.place))
 
     def training(self, step: int, place: tuple[int, ...] = ()) -> "Dropout":
-        """Return the layer with the mask of this step."""
-        return replace(self, step=step, place=place)
+        """Return the layer with the mask of this step; with p = 0 there is none."""
+        return replace(self, step=step, place=place) if self.p else self
 
     def value(self, theta: Theta, x: Array) -> Array:
         """Return x with entries dropped, or x itself outside training."""
