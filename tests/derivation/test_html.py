@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 
 import backproof as bp
-from backproof.derivation import explain
+from backproof.derivation import LANGUAGES, explain, register_language
 from backproof.derivation.figures import figure
+from backproof.derivation.languages import english_page
 from backproof.derivation.pages import Extras, Table, font, frame, html, page
+from backproof.derivation.pages.formulas import Formulas
 from backproof.derivation.pages.heat import CELLS, STEPS, ZERO, coarse, heat
 from backproof.derivation.pages.numerals import entries, entry
 from backproof.derivation.pages.pictures import DRAWN, TABLE, TYPESET, WHOLE, Gallery
 from backproof.errors import DataError, MissingExtraError, OptionError
 from explained import derivation
 
+SAY = Formulas(derivation("small").network).say
 HOSTILE = "<img src=x onerror=alert(1)>\"'&</script><script>alert(2)</script>"
 
 
@@ -101,7 +104,7 @@ def test_names_of_any_origin_are_escaped_wherever_they_stand() -> None:
     assert parsed.open == []
     assert parsed.handlers == []
     assert "img" not in parsed.tags
-    assert parsed.tags.count("script") == 2
+    assert parsed.tags.count("script") == 3
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
 
 
@@ -176,6 +179,24 @@ def test_a_missing_package_names_the_line_that_installs_it(monkeypatch: pytest.M
     assert "<pre>" in frame(derivation("small"))
 
 
+def test_a_page_speaks_another_language_wherever_it_is_translated() -> None:
+    translated = {key: f"#{key}#" for key in english_page.REASONS}
+    register_language("yy", translated, {})
+    try:
+        net = bp.Network([bp.Linear(3, 2)])
+        x, y = np.ones((1, 3)), np.array([1])
+        text = page(explain(net, net.initialize(0, "float64"), x, y, bp.CrossEntropy(), language="yy"))
+    finally:
+        LANGUAGES.pop("yy")
+    unused = {"image", "box_folded", "layers", "folded", "run", "backward_several", "target_long", "too_large"}
+    unused |= {"reduced", "kronecker", "gradient_shape", "gradient_block", "block", "norm"}
+    unused |= {key.removeprefix("page_") for key in translated if key.startswith(("page_training", "page_flow"))}
+    unused |= {"validation_loss", "epoch"}
+    silent = {key.removeprefix("page_") for key, value in translated.items() if value not in text}
+    assert silent <= unused
+    assert "Next step" not in text
+
+
 # -- pictures -------------------------------------------------------------------------------------------------
 
 
@@ -184,25 +205,25 @@ def test_a_missing_package_names_the_line_that_installs_it(monkeypatch: pytest.M
 )
 def test_a_matrix_is_typeset_then_a_table_then_painted(size: int, kind: str) -> None:
     for shape in ((size, 2), (2, size)):
-        picture = Gallery().matrix(np.ones(shape), "ones")
+        picture = Gallery(SAY).matrix(np.ones(shape), "ones")
         assert picture.kind == kind
         assert picture.note == f"{shape[0]} × {shape[1]}, dense, norm {entry(float(np.sqrt(2 * size)))}"
 
 
 def test_a_matrix_too_large_to_be_drawn_says_so_and_is_not_multiplied_out() -> None:
     large = bp.operators.Identity(DRAWN)
-    picture = Gallery().matrix(figure(large), "identity")
+    picture = Gallery(SAY).matrix(figure(large), "identity")
     assert picture.kind == "none"
     assert "too large to be drawn" in picture.note
 
 
 def test_a_matrix_that_is_not_multiplied_out_at_once_has_the_same_heat_map() -> None:
     matrix = np.random.default_rng(0).normal(size=(224, 336))
-    whole = Gallery()
+    whole = Gallery(SAY)
     whole.matrix(matrix, "numbers")
     chunked = heat(figure(matrix).heat(CELLS), 224, 336)
     assert next(iter(whole.heats.values())) == chunked.plain()
-    large = Gallery().matrix(figure(bp.operators.Identity(WHOLE // 1024)), "identity")
+    large = Gallery(SAY).matrix(figure(bp.operators.Identity(WHOLE // 1024)), "identity")
     assert large.kind == "canvas"
     assert large.note.endswith(f"norm {entry(float(np.sqrt(WHOLE // 1024)))}")
 
@@ -226,7 +247,7 @@ def test_a_coarse_grid_keeps_the_largest_entry_of_every_block() -> None:
 
 
 def test_the_same_heat_map_is_kept_once() -> None:
-    gallery = Gallery()
+    gallery = Gallery(SAY)
     first, second = (gallery.matrix(np.eye(40), "identity") for _ in range(2))
     assert first.heat == second.heat
     assert len(gallery.heats) == 1

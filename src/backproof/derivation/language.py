@@ -5,7 +5,7 @@ from typing import Any
 
 from ..errors import unknown_name
 from .expressions import Expression
-from .languages import english
+from .languages import english, english_page
 from .lines import Words
 
 __all__ = ["LANGUAGES", "Language", "register_language", "say", "source"]
@@ -13,7 +13,7 @@ __all__ = ["LANGUAGES", "Language", "register_language", "say", "source"]
 Language = tuple[Mapping[str, str], Mapping[str, str]]
 """Templates of reasons, and of sources, by key."""
 
-LANGUAGES: dict[str, Language] = {"en": (english.REASONS, english.SOURCES)}
+LANGUAGES: dict[str, Language] = {"en": ({**english.REASONS, **english_page.REASONS}, english.SOURCES)}
 """The languages by their code."""
 
 Show = Callable[[Expression], str]
@@ -25,10 +25,10 @@ def register_language(code: str, reasons: Mapping[str, str], sources: Mapping[st
 
     Args:
         code: as in ``"de"``.
-        reasons: a template by every key of ``languages/english.py``.
+        reasons: a template by every key of ``languages/english.py`` and, for the page, ``languages/english_page.py``.
         sources: the same for the sources.
     """
-    LANGUAGES[code] = ({**english.REASONS, **reasons}, {**english.SOURCES, **sources})
+    LANGUAGES[code] = ({**LANGUAGES["en"][0], **reasons}, {**english.SOURCES, **sources})
 
 
 def say(sentence: Words, language: str = "en", show: Show | None = None) -> str:

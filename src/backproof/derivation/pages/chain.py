@@ -1,7 +1,7 @@
 """The network as a row of boxes: one a layer, with the sizes that go in and out, and the loss at the end."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import final
@@ -62,39 +62,42 @@ def runs(derivation: Derivation) -> list[tuple[LayerFacts, ...]]:
     return made
 
 
-def chain(derivation: Derivation) -> list[Box]:
+def chain(derivation: Derivation, say: Callable[..., str]) -> list[Box]:
     """Return the boxes from the input to the loss."""
     network, anchors = derivation.network, derived(derivation)
     largest = max(math.prod(facts.output_shape) for facts in network.layers)
     largest = max(largest, math.prod(network.input_shape))
     boxes = [
-        _single(run[0], largest, run[0].index in anchors) if len(run) == 1 else _several(run)
+        _single(run[0], largest, run[0].index in anchors, say) if len(run) == 1 else _several(run, say)
         for run in runs(derivation)
     ]
     if network.loss:
         value = "" if network.loss_value is None else f"{network.loss_value:.4g}"
         inside = _rectangle() + _text(_MIDDLE + 4, _word(network.loss)) + _text(_HALF + 74, value, "detail")
         size = "×".join(map(str, network.output_shape))
-        boxes.append(Box(_svg(size, inside), f"Loss {network.loss}: {value}", ""))
+        boxes.append(Box(_svg(size, inside), say("box_loss", loss=network.loss, value=value), ""))
     return boxes
 
 
-def _single(facts: LayerFacts, largest: int, linked: bool) -> Box:
+def _single(facts: LayerFacts, largest: int, linked: bool, say: Callable[..., str]) -> Box:
     m, n = facts.jacobian.shape
     drawn = graph(facts.name, 60, 62, 70, 20)
     name = _text(_MIDDLE - 8 if drawn else _MIDDLE + 4, _word(facts.name))
     detail = _text(_HALF + 82, f"{m}×{n} {facts.jacobian.structure}", "detail")
     inside = _trapezoid(n, m, largest) + name + drawn + detail
-    label = (
-        f"Layer {facts.index}: {facts.label}. {n} numbers in, {m} out; Jacobian {m} × {n}, {facts.jacobian.structure}."
-    )
+    structure = facts.jacobian.structure
+    label = say("box", layer=facts.index, label=facts.label, n=n, m=m, structure=structure)
     return Box(_svg(_size(facts.input_shape), inside), label, f"layer-{facts.index}" if linked else "")
 
 
-def _several(run: Sequence[LayerFacts]) -> Box:
+def _several(run: Sequence[LayerFacts], say: Callable[..., str]) -> Box:
     first, last = run[0].index, run[-1].index
-    inside = _rectangle() + _text(_MIDDLE - 3, f"layers {first}–{last}") + _text(_MIDDLE + 13, "folded", "detail")
-    label = f"Layers {first} to {last}, folded: the same as those written out."
+    inside = (
+        _rectangle()
+        + _text(_MIDDLE - 3, say("layers", first=first, last=last))
+        + _text(_MIDDLE + 13, say("folded"), "detail")
+    )
+    label = say("box_folded", first=first, last=last)
     return Box(_svg(_size(run[0].input_shape), inside), label, "", True)
 
 

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any, final
 
 from ..expressions import Equation, Expression, Partial, Symbol, Times
-from ..lines import LayerFacts, NetworkFacts
+from ..language import say
+from ..lines import LayerFacts, NetworkFacts, words
 from ..mathml import mathml
 from ..naming import LOSS
 
@@ -15,14 +16,14 @@ _ROLES = {"B": "B", "theta": "theta", "W": "theta", "b": "theta", "x": "x", "A":
 
 @final
 class Formulas:
-    """Prints expressions as MathML that a template takes as it is.
+    """Prints expressions as MathML that a template takes as it is, and says what stands around them.
 
     Attributes:
         roles: role by symbol, or by the name of all symbols called so.
         signs: every sign printed so far, of which the font must have a glyph.
     """
 
-    def __init__(self, network: NetworkFacts) -> None:
+    def __init__(self, network: NetworkFacts, language: str = "en") -> None:
         symbols = {
             facts_symbol.name: role
             for facts in network.layers
@@ -33,6 +34,7 @@ class Formulas:
         blocks = {block: "B" for facts in network.layers for _, block in facts.parameter_symbols.values()}
         self.roles: dict[Any, str] = {**_ROLES, **symbols, **blocks}
         self.signs: set[str] = set()
+        self.language = language
 
     def print(self, expression: Expression, block: bool = False) -> "Markup":
         """Return the MathML of an expression."""
@@ -41,6 +43,10 @@ class Formulas:
         text = mathml(expression, self.roles, block)
         self.signs.update(text)
         return Markup(text)
+
+    def say(self, key: str, **arguments: Any) -> str:
+        """Return a sentence of the page in the derivation's language, not escaped."""
+        return say(words(f"page_{key}", **arguments), self.language)
 
     def word(self, text: str) -> "Markup":
         """Return text of any origin, escaped."""

@@ -16,6 +16,8 @@ from .formulas import Formulas
 from .pictures import Gallery
 
 STYLES, SCRIPTS = ("base.css", "figures.css"), ("heat.js", "entries.js", "stepper.js", "scroll.js")
+SPOKEN = ("step", "entry", "zero", "more")
+"""What the script says, by the ends of the keys in the language file."""
 
 
 @final
@@ -52,7 +54,7 @@ def page(derivation: Derivation, extras: Extras | None = None) -> str:
     environment = _environment()
     from markupsafe import Markup
 
-    gallery, formulas = Gallery(), Formulas(derivation.network)
+    gallery, formulas = _kit(derivation)
     made = list(_parts(derivation, extras, formulas, gallery))
     script, style = _script(), _style(formulas.signs)
     return str(
@@ -60,15 +62,21 @@ def page(derivation: Derivation, extras: Extras | None = None) -> str:
             title=extras.title or derivation.say(derivation.title),
             language=derivation.choices.language,
             lead=extras.lead,
-            facts=[*parts.facts(derivation), *extras.facts],
+            facts=[*parts.facts(derivation, formulas), *extras.facts],
             parts=made,
             heats=gallery.heats,
             style=Markup(style),
             script=Markup(script),
             policy=_policy(script, style),
-            footer="Made by backproof. The page is complete in itself: it loads nothing.",
+            say=formulas.say,
+            spoken={name: formulas.say(f"script_{name}") for name in SPOKEN},
         )
     )
+
+
+def _kit(derivation: Derivation) -> tuple[Gallery, Formulas]:
+    formulas = Formulas(derivation.network, derivation.choices.language)
+    return Gallery(formulas.say), formulas
 
 
 def _parts(derivation: Derivation, extras: Extras, formulas: Formulas, gallery: Gallery) -> Iterator[dict[str, Any]]:
@@ -80,8 +88,8 @@ def _parts(derivation: Derivation, extras: Extras, formulas: Formulas, gallery: 
             yield parts.jacobians(derivation, formulas, gallery)
         if section.name == walked:
             yield parts.walked(derivation, formulas, gallery)
-    yield from parts.training(extras.history)
-    yield from parts.flow(extras.spectrum)
+    yield from parts.training(extras.history, formulas)
+    yield from parts.flow(extras.spectrum, formulas)
     for table in extras.tables:
         yield table.plain()
 

@@ -50,17 +50,18 @@ class Table:
         return {"kind": "table", **vars(self)}
 
 
-def facts(derivation: Derivation) -> list[tuple[str, str]]:
+def facts(derivation: Derivation, formulas: Formulas) -> list[tuple[str, str]]:
     """Return the numbers for the head of the page."""
-    network = derivation.network
+    network, say = derivation.network, formulas.say
     made = [
-        ("layers", f"{len(network.layers)}"),
-        ("parameters", f"{network.parameters:,}"),
-        ("input", " × ".join(map(str, network.input_shape))),
-        ("output", " × ".join(map(str, network.output_shape))),
+        (say("fact_layers"), f"{len(network.layers)}"),
+        (say("fact_parameters"), f"{network.parameters:,}"),
+        (say("fact_input"), " × ".join(map(str, network.input_shape))),
+        (say("fact_output"), " × ".join(map(str, network.output_shape))),
     ]
     if network.loss_value is not None:
-        made.append((f"loss of the example, {network.loss.partition('(')[0]}", f"{network.loss_value:.4g}"))
+        name = say("fact_loss", loss=network.loss.partition("(")[0])
+        made.append((name, f"{network.loss_value:.4g}"))
     return made
 
 
@@ -70,11 +71,11 @@ def network(derivation: Derivation, formulas: Formulas, gallery: Gallery, image:
 
     boxes = [
         {"drawing": Markup(box.drawing), "label": box.label, "target": box.target, "folded": box.folded}
-        for box in chain(derivation)
+        for box in chain(derivation, formulas.say)
     ]
     return {
-        "kind": "network", "anchor": "network", "title": "The network", "boxes": boxes,
-        "example": _example(derivation, formulas, gallery, image), "said": _said(derivation),
+        "kind": "network", "anchor": "network", "title": formulas.say("network"), "boxes": boxes,
+        "example": _example(derivation, formulas, gallery, image), "said": _said(derivation, formulas),
         "key": _key(derivation, formulas),
     }  # fmt: skip
 
@@ -86,39 +87,44 @@ def _example(
     shape = image or (known.input_shape if len(known.input_shape) == 2 else None)
     if shape is not None and (len(shape) != 2 or math.prod(shape) != np.size(known.input)):
         raise OptionError(f"image is {shape}, expected rows and columns for the {np.size(known.input)} numbers of x.")
-    rows = [(known.input, "the input", known.input_symbol)]
+    rows = [(known.input, formulas.say("input"), known.input_symbol)]
     if known.input_delta is not None:
-        rows.append((known.input_delta, "the derivative of the loss by the input", known.input_delta_symbol))
+        rows.append((known.input_delta, formulas.say("input_delta"), known.input_delta_symbol))
     if shape is None:
         return [gallery.matrix(np.reshape(x, (1, -1)), says, formulas.print(s), structure="") for x, says, s in rows]
-    return [gallery.image(x, (shape[0], shape[1]), f"{says} as an image", formulas.print(s)) for x, says, s in rows]
+    return [
+        gallery.image(x, (shape[0], shape[1]), formulas.say("image", what=says), formulas.print(s))
+        for x, says, s in rows
+    ]
 
 
-def _said(derivation: Derivation) -> str:
-    known = derivation.network
-    target = "" if known.target is None else f", whose target is {_plain(known.target)}"
-    rest = " Beside its input stands how the loss changes with every number of it."
-    rest = rest if known.input_delta is not None else ""
-    return f"The numbers on this page are those of example {known.example}{target}.{rest}"
+def _said(derivation: Derivation, formulas: Formulas) -> str:
+    known, say = derivation.network, formulas.say
+    told = [say("example_lead", example=known.example)]
+    if known.target is not None:
+        told.append(say("example_target", target=_plain(known.target, formulas)))
+    if known.input_delta is not None:
+        told.append(say("example_delta"))
+    return " ".join(told)
 
 
-def _plain(target: Any) -> str:
+def _plain(target: Any, formulas: Formulas) -> str:
     values = np.asarray(target).reshape(-1)
-    return ", ".join(f"{value:.4g}" for value in values) if values.size <= 6 else f"of {values.size} numbers"
+    shown = ", ".join(f"{value:.4g}" for value in values[:6])
+    return shown if values.size <= 6 else formulas.say("target_long", count=values.size)
 
 
 def _key(derivation: Derivation, formulas: Formulas) -> list[tuple[str, str, Any]]:
     last = derivation.network.layers[-1]
     names, place = Names(derivation.choices.notation), str(last.index)
-    symbols: list[tuple[str, str, Expression]] = [
-        ("what a layer gives out", "x", last.state_symbol),
-        ("Jacobian in the input", "A", last.jacobian_symbol),
-        ("Jacobian in the parameters", "B", names.B(place)),
+    symbols: list[tuple[str, Expression]] = [
+        ("x", last.state_symbol),
+        ("A", last.jacobian_symbol),
+        ("B", names.B(place)),
+        *([("delta", last.delta_symbol)] if last.delta is not None else []),
+        ("theta", names.theta(place)),
     ]
-    if last.delta is not None:
-        symbols.append(("derivative of the loss", "delta", last.delta_symbol))
-    symbols.append(("parameters", "theta", names.theta(place)))
-    return [(name, role, formulas.print(symbol)) for name, role, symbol in symbols]
+    return [(formulas.say(f"key_{role}"), role, formulas.print(symbol)) for role, symbol in symbols]
 
 
 # -- what was derived -----------------------------------------------------------------------------------------
@@ -172,7 +178,9 @@ class _Derived:
         math = "" if line.expression is None else self.formulas.print(line.expression, block=True)
         said = self.say(line.reason)
         drawn = line.figure is not None and line.figure.structure != "identity"
-        picture = self.gallery.matrix(line.figure, "the numbers", structure=_word(line)) if drawn else None
+        picture = (
+            self.gallery.matrix(line.figure, self.formulas.say("numbers"), structure=_word(line)) if drawn else None
+        )
         return {"math": math, "reason": said, "source": self.derivation.source(line), "picture": picture}
 
 
@@ -194,17 +202,17 @@ def _signs(text: str) -> str:
 def jacobians(derivation: Derivation, formulas: Formulas, gallery: Gallery) -> Part:
     """Return a card for the Jacobian of every layer that is not folded."""
     cards = [_card(run[0], formulas, gallery) for run in runs(derivation) if len(run) == 1]
-    return {"kind": "jacobians", "anchor": "jacobians", "title": "The Jacobians, drawn", "cards": cards}
+    return {"kind": "jacobians", "anchor": "jacobians", "title": formulas.say("jacobians"), "cards": cards}
 
 
 def _card(facts: LayerFacts, formulas: Formulas, gallery: Gallery) -> dict[str, Any]:
     from markupsafe import Markup
 
-    label = f"Jacobian of layer {facts.index}"
-    blocks = [_block(name, block, gallery) for name, block in facts.blocks.items()]
+    label = formulas.say("jacobian", layer=facts.index)
+    blocks = [_block(name, block, formulas, gallery) for name, block in facts.blocks.items()]
     return {
         "name": formulas.print(facts.jacobian_symbol),
-        "label": f"layer {facts.index}: {facts.label}",
+        "label": formulas.say("layer", layer=facts.index, label=facts.label),
         "structure": facts.jacobian.structure,
         "pattern": Markup(pattern(facts.jacobian.structure)),
         "picture": gallery.matrix(facts.jacobian, label, painted=True),
@@ -212,14 +220,14 @@ def _card(facts: LayerFacts, formulas: Formulas, gallery: Gallery) -> dict[str, 
     }
 
 
-def _block(name: str, block: Figure, gallery: Gallery) -> dict[str, Any]:
+def _block(name: str, block: Figure, formulas: Formulas, gallery: Gallery) -> dict[str, Any]:
     """Return a parameter's Jacobian: drawn whole, or, where that is too large, the factor that repeats."""
     from markupsafe import Markup
 
     drawn, says = block, ""
     if block.size > WHOLE and isinstance(block.operator, Kronecker):
         drawn = Figure(block.operator.right)
-        says = f"It is the identity of size {block.operator.left.shape[0]:,} ⊗ this row:"
+        says = formulas.say("kronecker", size=f"{block.operator.left.shape[0]:,}")
     made: dict[str, Any] = {
         "pattern": Markup(pattern(block.structure)),
         "name": name,
@@ -228,7 +236,7 @@ def _block(name: str, block: Figure, gallery: Gallery) -> dict[str, Any]:
         "picture": None,
     }
     if drawn.size <= WHOLE and drawn.structure != "identity":
-        made["picture"] = gallery.matrix(drawn, f"Jacobian in {name}", painted=True)
+        made["picture"] = gallery.matrix(drawn, formulas.say("jacobian_in", name=name), painted=True)
     return made
 
 
@@ -240,31 +248,28 @@ def walked(derivation: Derivation, formulas: Formulas, gallery: Gallery) -> Part
     ]
     steps = walk(derivation, formulas, gallery)
     if any(step.back for step in steps):
-        marks.append({"layer": len(derivation.network.layers) + 1, "text": "loss"})
-    return {"kind": "walk", "anchor": "walk", "title": "Step by step, with the numbers", "marks": marks, "steps": steps}
+        marks.append({"layer": len(derivation.network.layers) + 1, "text": formulas.say("walk_loss")})
+    return {"kind": "walk", "anchor": "walk", "title": formulas.say("walk"), "marks": marks, "steps": steps}
 
 
-def training(history: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
+def training(history: Sequence[Mapping[str, Any]], formulas: Formulas) -> Iterator[Part]:
     """Yield the curve of a training, if there is one."""
     from markupsafe import Markup
 
     if history:
-        drawing = training_curve(history)
-        caption = f"{history[-1]['epoch']} epochs; the loss in powers of ten."
-        told = [] if drawing else ["No epoch was finished with a positive loss."]
-        yield {"kind": "curve", "anchor": "training", "title": "How it was trained", "drawing": Markup(drawing),
-               "caption": caption, "paragraphs": told}  # fmt: skip
+        say = formulas.say
+        drawing = training_curve(history, say)
+        told = [] if drawing else [say("training_none")]
+        yield {"kind": "curve", "anchor": "training", "title": say("training"), "drawing": Markup(drawing),
+               "caption": say("training_caption", epochs=history[-1]["epoch"]), "paragraphs": told}  # fmt: skip
 
 
-def flow(spectrum: Any) -> Iterator[Part]:
+def flow(spectrum: Any, formulas: Formulas) -> Iterator[Part]:
     """Yield the singular values by layer, if they are given."""
     from markupsafe import Markup
 
     if spectrum is not None:
-        caption = (
-            "The largest singular value of each layer's Jacobian, and the root mean square singular value of the "
-            "product from that layer to the output: what a gradient at the output becomes on its way back."
-        )
-        drawing = Markup(spectrum_curve(spectrum))
-        yield {"kind": "curve", "anchor": "flow", "title": "How the gradient flows", "caption": caption,
+        say = formulas.say
+        drawing = Markup(spectrum_curve(spectrum, say))
+        yield {"kind": "curve", "anchor": "flow", "title": say("flow"), "caption": say("flow_caption"),
                "drawing": drawing, "paragraphs": [spectrum.verdict()]}  # fmt: skip

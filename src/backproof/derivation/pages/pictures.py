@@ -1,5 +1,6 @@
 """What a matrix looks like on the page: typeset where it is small, then a table, then a heat map."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -55,10 +56,12 @@ class Gallery:
     """Makes the pictures of one page, and keeps the bytes of the heat maps, each once.
 
     Attributes:
+        say: gives a sentence of the page by its key.
         heats: the heat maps by key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[..., str]) -> None:
+        self.say = say
         self.heats: dict[str, dict[str, Any]] = {}
         self._keys: dict[Heat, str] = {}
 
@@ -85,14 +88,14 @@ class Gallery:
         m, n = made.shape
         words = [f"{m:,} × {n:,}", made.structure if structure is None else structure]
         if made.size > DRAWN:
-            note = ", ".join([*words, "too large to be drawn"])
+            note = ", ".join([*words, self.say("too_large")])
             return Picture("none", m, n, name, f"{label}: {note}", note)
         array = made.array() if made.size <= WHOLE else None
         norm = made.norm() if array is None else float(np.linalg.norm(array))
-        note = ", ".join(word for word in (*words, f"norm {entry(norm)}") if word)
+        note = ", ".join(word for word in (*words, self.say("norm", norm=entry(norm))) if word)
         if array is None or painted or max(m, n) > TABLE:
             cells_of = heat(made.heat(CELLS) if array is None else coarse(array), m, n)
-            scale, reduced = entry(cells_of.scale), _reduction(cells_of)
+            scale, reduced = entry(cells_of.scale), self._reduction(cells_of)
             return Picture(
                 "canvas", m, n, name, f"{label}: {note}", note, part, [], self._keep(cells_of), scale, reduced
             )
@@ -115,9 +118,8 @@ class Gallery:
         self.heats[key] = painted.plain()
         return key
 
-
-def _reduction(painted: Heat) -> str:
-    if not painted.reduced:
-        return ""
-    across, down = -(-painted.columns // painted.width), -(-painted.rows // painted.height)
-    return f"each cell shows the largest of up to {down} × {across} entries"
+    def _reduction(self, painted: Heat) -> str:
+        if not painted.reduced:
+            return ""
+        across, down = -(-painted.columns // painted.width), -(-painted.rows // painted.height)
+        return self.say("reduced", down=down, across=across)

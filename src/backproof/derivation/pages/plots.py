@@ -1,7 +1,7 @@
 """Curves as SVG: the losses of a training, and the singular values along the network."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -62,20 +62,20 @@ def _axes(low: int, high: int, start: float, end: float, across: str) -> str:
     return "".join(parts)
 
 
-def training_curve(history: Sequence[Mapping[str, Any]]) -> str:
+def training_curve(history: Sequence[Mapping[str, Any]], say: Callable[..., str]) -> str:
     """Return the losses of a training by epoch; empty without a positive one."""
-    names = {"training loss": "loss", "validation loss": "validation_loss"}
+    names = {say("training_loss"): "loss", say("validation_loss"): "validation_loss"}
     series = {
         name: [(float(epoch["epoch"]), float(epoch[key])) for epoch in history if epoch.get(key) is not None]
         for name, key in names.items()
     }
     series = {name: points for name, points in series.items() if points}
-    return curves(series, "Loss by epoch, on a logarithmic scale", "epoch")
+    return curves(series, say("training_title"), say("epoch"))
 
 
-def spectrum_curve(spectrum: Any) -> str:
+def spectrum_curve(spectrum: Any, say: Callable[..., str]) -> str:
     """Return the largest singular value of every layer's Jacobian, and the gain of the product from there on."""
     own = [(layer.index + 1, float(layer.norm)) for layer in spectrum.layers]
     gain = [(layer.index + 1, float(layer.gain)) for layer in spectrum.layers]
-    series = {"largest of A of the layer": own, "gain from here on": gain}
-    return curves(series, "Singular values by layer, on a logarithmic scale", "layer")
+    series = {say("flow_own"): own, say("flow_gain"): gain}
+    return curves(series, say("flow_title"), say("flow_layer"))

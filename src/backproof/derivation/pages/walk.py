@@ -65,12 +65,12 @@ class _Walk:
         self.network = derivation.network
         self.runs = runs(derivation)
         self.names = Names(derivation.choices.notation)
-        self.formulas, self.gallery = formulas, gallery
+        self.formulas, self.gallery, self.say = formulas, gallery, formulas.say
 
     def steps(self) -> Iterator[Step]:
         for run in self.runs:
             yield self._forward(run)
-        if self.network.loss and self.network.layers[-1].delta is not None:
+        if self.network.loss_value is not None and self.network.layers[-1].delta is not None:
             yield self._loss()
             for run in reversed(self.runs):
                 yield self._backward(run)
@@ -91,16 +91,24 @@ class _Walk:
         earlier = self.network.layers[facts.index - 2]
         return earlier.delta_symbol, earlier.delta
 
+    def _named(self, run: Sequence[LayerFacts]) -> str:
+        if len(run) > 1:
+            return self.say("run", first=run[0].index, last=run[-1].index)
+        return self.say("layer", layer=run[0].index, label=run[0].label)
+
     # -- steps --------------------------------------------------------------------------------------------------
 
     def _forward(self, run: Sequence[LayerFacts]) -> Step:
         first, last = run[0], run[-1]
         symbol, values = self._before(first)
-        parts = (self._vector(symbol, values, "before"), self._vector(last.state_symbol, last.state, "after"))
+        parts = (
+            self._vector(symbol, values, self.say("before")),
+            self._vector(last.state_symbol, last.state, self.say("after")),
+        )
         n, m = np.size(values), np.size(last.state)
-        does = f"{n} numbers go in, {m} come out."
+        does = self.say("forward_says", n=n, m=m)
         formula = self.formulas.print(Equation((last.state_symbol, self._value(first, last, symbol))))
-        return Step(f"Forward through {_named(run)}", last.index, False, formula, does, parts)
+        return Step(self.say("forward", layers=self._named(run)), last.index, False, formula, does, parts)
 
     def _value(self, first: LayerFacts, last: LayerFacts, symbol: Symbol) -> Expression:
         """Return f_l(x), or (f_l o ... o f_k)(x) of layers folded together."""
@@ -109,30 +117,30 @@ class _Walk:
 
     def _loss(self) -> Step:
         last = self.network.layers[-1]
-        value = "" if self.network.loss_value is None else f" is {self.network.loss_value:.4g}"
-        says = f"The loss{value}. Its derivative in the output is the first delta: a row, one number an output."
+        says = self.say("loss_says", value=f"{self.network.loss_value:.4g}")
         parts = (
-            self._vector(last.state_symbol, last.state, "the network's output"),
+            self._vector(last.state_symbol, last.state, self.say("output")),
             self._row(last.delta_symbol, last.delta, ""),
         )
+        title = self.say("loss", loss=self.network.loss)
         by = Partial(LOSS, last.state_symbol)
         formula = self.formulas.print(Equation((last.delta_symbol, by)), block=True)
-        return Step(f"The loss: {self.network.loss}", len(self.network.layers) + 1, True, formula, says, parts)
+        return Step(title, len(self.network.layers) + 1, True, formula, says, parts)
 
     def _backward(self, run: Sequence[LayerFacts]) -> Step:
         first, last = run[0], run[-1]
         symbol, values = self._delta_before(first)
         factors = tuple(facts.jacobian_symbol for facts in reversed(run))
         formula = self.formulas.print(Equation((symbol, Times((last.delta_symbol, *factors), (2, 1)))))
-        title = f"Backward through {_named(run)}"
+        title = self.say("backward", layers=self._named(run))
         left = self._row(last.delta_symbol, last.delta, "")
         if len(run) > 1 or values is None:
-            says = f"Delta is multiplied by the {len(run)} Jacobians one after the other."
+            says = self.say("backward_several", count=len(run))
             after = () if values is None else (left, self._row(symbol, values, ""))
             return Step(title, last.index, True, formula, says, after)
         parts = (replace(left, part="left"), self._jacobian(last), self._row(symbol, values, "result"))
         m, n = last.jacobian.shape
-        says = f"A row of {m} times a {last.jacobian.structure} matrix, {m} × {n}, is a row of {n}."
+        says = self.say("backward_says", m=m, n=n, structure=last.jacobian.structure)
         return Step(title, last.index, True, formula, says, parts, tuple(self._fallen(last)))
 
     # -- gradients ----------------------------------------------------------------------------------------------
@@ -144,28 +152,28 @@ class _Walk:
     def _gradient(self, facts: LayerFacts, name: str, gradient: Any) -> Fallen:
         formula = self.formulas.gradient(facts, name)
         symbol, state = self._before(facts)
-        label = f"gradient of {name}"
+        label = self.say("gradient_of", name=name)
         flat = gradient.reshape(gradient.shape[0] if gradient.ndim > 1 else 1, -1)
         result = self.gallery.matrix(flat, label, part="result", structure="", name=self.formulas.word(label))
         if _is_outer(facts, gradient, state):
-            says = "The Kronecker factor makes it one column times one row: every entry is a delta times an input."
+            says = self.say("gradient_outer")
             return Fallen(formula, says, (*self._factors(facts, symbol, state), result))
         block = facts.blocks.get(name)
         if block is None or block.shape[1] != gradient.size or block.size > WHOLE:
-            return Fallen(formula, "Delta times B, in the parameter's own shape.", (replace(result, part=""),))
+            return Fallen(formula, self.say("gradient_shape"), (replace(result, part=""),))
         if block.structure == "identity":
-            return Fallen(formula, "B is the identity, so the gradient is delta itself.", (replace(result, part=""),))
+            return Fallen(formula, self.say("gradient_identity"), (replace(result, part=""),))
         left = self._row(facts.delta_symbol, facts.delta, "left")
-        right = self.gallery.matrix(block, f"B of {name}", self.formulas.block(facts, name), "right")
+        right = self.gallery.matrix(block, self.say("block", name=name), self.formulas.block(facts, name), "right")
         row = self.gallery.matrix(gradient.reshape(1, -1), label, self.formulas.word(label), "result", "")
-        return Fallen(formula, f"Delta times B, which is {block.structure}.", (left, right, row))
+        return Fallen(formula, self.say("gradient_block", structure=block.structure), (left, right, row))
 
     def _factors(self, facts: LayerFacts, symbol: Symbol, state: Any) -> tuple[Picture, Picture]:
         """Return delta as a column and the layer's input as a row."""
         delta, x = np.reshape(facts.delta, (-1, 1)), np.reshape(state, (1, -1))
         column, row = (self.formulas.print(Transpose(one)) for one in (facts.delta_symbol, symbol))
-        left = self.gallery.matrix(delta, "delta as a column", column, "left", "")
-        return left, self.gallery.matrix(x, "the layer's input as a row", row, "right", "")
+        left = self.gallery.matrix(delta, self.say("delta_column"), column, "left", "")
+        return left, self.gallery.matrix(x, self.say("input_row"), row, "right", "")
 
     # -- pictures -----------------------------------------------------------------------------------------------
 
@@ -177,17 +185,13 @@ class _Walk:
         return self.gallery.matrix(column.T if long else column, words, self.formulas.print(name), "", "")
 
     def _row(self, symbol: Symbol, values: Any, part: str) -> Picture:
-        return self.gallery.matrix(np.reshape(values, (1, -1)), "delta", self.formulas.print(symbol), part, "")
+        return self.gallery.matrix(
+            np.reshape(values, (1, -1)), self.say("delta"), self.formulas.print(symbol), part, ""
+        )
 
     def _jacobian(self, facts: LayerFacts) -> Picture:
-        label = f"Jacobian of layer {facts.index}"
+        label = self.say("jacobian", layer=facts.index)
         return self.gallery.matrix(facts.jacobian, label, self.formulas.print(facts.jacobian_symbol), "right")
-
-
-def _named(run: Sequence[LayerFacts]) -> str:
-    if len(run) > 1:
-        return f"layers {run[0].index} to {run[-1].index}"
-    return f"layer {run[0].index}: {run[0].label}"
 
 
 def _is_outer(facts: LayerFacts, gradient: Any, state: Any) -> bool:

@@ -60,15 +60,15 @@ function explain(equation, row, column) {
 // The entry in words: its terms in full where they are few, else the largest of them.
 function account(left, right, result, row, column) {
   const about = [left, right, result].some((side) => side && side.canvas) ? "≈" : "=";
-  const name = `Entry (${row + 1}, ${column + 1}) ${about} ${shown(value(result, row, column))}`;
+  const name = `${say("entry", { row: row + 1, column: column + 1 })} ${about} ${shown(value(result, row, column))}`;
   if (!left || !right) return name;
   const count = columnsOf(left);
   const terms = Array.from({ length: count }, (_, k) => [value(left, row, k), value(right, k, column)]);
   const kept = terms.filter(([a, b]) => a !== 0 && b !== 0).sort((a, b) => Math.abs(b[0] * b[1]) - Math.abs(a[0] * a[1]));
   const sign = (a, first) => (first ? (a < 0 ? "−" : "") : a < 0 ? " − " : " + ");
   const few = kept.slice(0, 6).map(([a, b], i) => `${sign(a, !i)}${shown(Math.abs(a))} × ${b < 0 ? `(${shown(b)})` : shown(b)}`);
-  if (!kept.length) return `${name}: every product in the sum is 0`;
-  const more = kept.length > few.length ? ` + … (${kept.length} products that are not 0)` : "";
+  if (!kept.length) return `${name}: ${say("zero")}`;
+  const more = kept.length > few.length ? ` + … (${say("more", { count: kept.length })})` : "";
   return `${name} = ${few.join("")}${more}`;
 }
 

@@ -1,6 +1,12 @@
 // Paints every canvas from its bytes, and again when the colours change.
 const heats = JSON.parse(document.getElementById("heats").textContent);
+const spoken = JSON.parse(document.getElementById("spoken").textContent);
 const bytes = new Map();
+
+// A sentence of the page's language, its [places] filled.
+function say(name, values = {}) {
+  return spoken[name].replace(/\[(\w+)\]/g, (place, key) => (key in values ? values[key] : place));
+}
 
 function grid(canvas) {
   const heat = heats[canvas.dataset.heat];

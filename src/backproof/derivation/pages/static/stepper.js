@@ -6,7 +6,7 @@ document.querySelectorAll(".stepper").forEach((stepper) => {
   const button = (name) => stepper.querySelector(`[data-step="${name}"]`);
   let now = 0;
 
-  function show(next, say = true) {
+  function show(next) {
     now = Math.max(0, Math.min(steps.length - 1, next));
     steps.forEach((step, i) => step.classList.toggle("now", i === now));
     const reached = Number(steps[now].dataset.layer);
@@ -20,7 +20,7 @@ document.querySelectorAll(".stepper").forEach((stepper) => {
       if (layer === reached) mark.setAttribute("aria-current", "step");
       else mark.removeAttribute("aria-current");
     });
-    if (say) status.textContent = `Step ${now + 1} of ${steps.length}: ${steps[now].dataset.title}`;
+    status.textContent = say("step", { now: now + 1, count: steps.length, title: steps[now].dataset.title });
     for (const [name, end] of [["first", 0], ["previous", 0], ["next", steps.length - 1]]) {
       // The focus stays where it is: a button that cannot go on says so and is not taken away.
       button(name).setAttribute("aria-disabled", String(now === end));
