@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backproof import Model
+from backproof.cli import explanation
+from backproof.errors import ShapeError
+
 Run = Callable[..., Any]
 
 
@@ -46,6 +50,24 @@ def test_the_page_shows_the_training_and_the_flow_of_gradients(
     text = (tmp_path / "page.html").read_text("utf-8")
     assert "<title>Backpropagation in trees.backproof</title>" in text
     assert text.count('<svg class="plot"') == 2
+
+
+def test_the_page_stands_without_singular_values_that_do_not_fit(
+    cli: Run, model: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: Any) -> Any:
+        raise ShapeError("too large")
+
+    monkeypatch.setattr(explanation, "spectrum", refused)
+    assert cli("explain", model, table, "-o", tmp_path / "page.html").code == 0
+    assert (tmp_path / "page.html").read_text("utf-8").count('<svg class="plot"') == 1
+
+
+def test_a_history_that_is_none_is_left_out(model: Path) -> None:
+    loaded = Model.load(model)
+    for history in ("all", [{"epoch": "<b>", "loss": 1.0}], [{"epoch": 1}], [3], None):
+        assert explanation._epochs({**loaded.about, "history": history}) == []
+    assert len(explanation._epochs(loaded.about)) == 30
 
 
 def test_choices_change_what_is_told(cli: Run, model: Path) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from ..data.dataset import Schema
 from ..derivation import Derivation, explain
 from ..derivation.pages import Extras, Table
-from ..errors import DataError
+from ..errors import BackproofError, DataError
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, Poisson
-from ..quantities import spectrum
+from ..quantities import Spectrum, spectrum
 from .predictor import Predictor, prepared_target
 
 SPECTRUM_ROWS = 4
@@ -84,10 +84,17 @@ def extras(
         more: further numbers for its head.
         tables: for its end.
     """
-    model = predictor.model
-    found = spectrum(model.network, model.theta, x[:SPECTRUM_ROWS])
-    history = _epochs(model.about)
-    return Extras(title, lead, more, picture_shape(predictor.preparation.schema), history, found, tables)
+    history = _epochs(predictor.model.about)
+    image = picture_shape(predictor.preparation.schema)
+    return Extras(title, lead, more, image, history, _singular_values(predictor, x[:SPECTRUM_ROWS]), tables)
+
+
+def _singular_values(predictor: Predictor, x: Any) -> Spectrum | None:
+    """Return the singular values of the layers; None where they cannot be had, since the page stands without them."""
+    try:
+        return spectrum(predictor.model.network, predictor.model.theta, x)
+    except BackproofError:
+        return None
 
 
 def class_name(predictor: Predictor, target: Any) -> list[tuple[str, str]]:
