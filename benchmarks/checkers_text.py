@@ -81,7 +81,7 @@ def causes(rows: Rows) -> str:
         for dtype in ("float64", "float32"):
             n = counts([row for row in rows if key(row) == (OURS, dtype) and row["library"] == library])
             share = 100 * n["named runs"] / max(1, n["fault runs"])
-            cells.append(f"{n['named runs']} of {n['fault runs']} ({share:.0f}%)")
+            cells.append(f"{n['named runs']} of {n['fault runs']} ({share:.0f}%)" if n["fault runs"] else "-")
         lines.append([library, *cells])
     return table(["cause named right", "float64", "float32"], lines)
 
