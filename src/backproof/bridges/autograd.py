@@ -138,6 +138,9 @@ class BackproofModule(nn.Module):  # type: ignore[misc]
         parts = inner.named_children() if type(inner) is nn.Sequential else [("0", inner)]
         for name, part in parts:
             self.add_module(name, part)
+        self._places = [
+            (part, name) for part in self.modules() for name in part._parameters if part._parameters[name] is not None
+        ]
 
     def forward(self, x: Any) -> Any:
         """Return x_L for every example."""
@@ -145,4 +148,4 @@ class BackproofModule(nn.Module):  # type: ignore[misc]
         self.calls += self.training
         # Masks differ from step to step; what holds some is evaluated by the formulas themselves.
         program = self._compiled if net is self.net else net
-        return BackproofFunction.apply(program, x, *self.parameters())
+        return BackproofFunction.apply(program, x, *(part._parameters[name] for part, name in self._places))

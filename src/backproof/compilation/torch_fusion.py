@@ -18,7 +18,7 @@ from .sizes import evaluate
 
 __all__ = ["fused", "large_products", "with_onednn"]
 
-LARGE = 2**24
+LARGE = 2**27
 """Multiplications from which on oneDNN's products are faster than BLAS's, in spite of the memory they make anew."""
 
 

@@ -108,7 +108,7 @@ def _source(made: Trace, output: Value) -> tuple[str, dict[str, Any]]:
     )
     later = [s for s in made.statements if s.target not in needed and s.target not in loss]
     second = [line for s in later for line in _said(writer, s)]
-    result = [f"{writer.name(made.outputs[name])}.reshape({own.shape})" for name, own in made.parameters.items()]
+    result = [_shaped(made, writer, name) for name in made.parameters]
     second.append(f"return ({', '.join(result)},)" if result else "return ()")
     used = set(re.findall(r"\w+", "\n".join(line.split("  # ")[0] for line in second)))
     kept = sorted({s.target.name for s in made.statements if s.target in needed} & used)
@@ -123,6 +123,14 @@ def _source(made: Trace, output: Value) -> tuple[str, dict[str, Any]]:
         [f"def backward({y}, {x}, parameters, kept):", *given, *taken, *second],
     ]
     return "\n\n\n".join("\n    ".join(part) for part in parts) + "\n", writer.constants
+
+
+def _shaped(made: Trace, writer: "_Writer", name: str) -> str:
+    """Return how a gradient gets its parameter's shape, which it mostly had before it was flattened."""
+    value, shape = made.outputs[name], made.parameters[name].shape
+    flat = next((s for s in made.statements if s.target is value and s.operation == "reshape"), None)
+    value = flat.operands[0] if flat is not None and flat.operands[0].shape == shape else value
+    return writer.name(value) if value.shape == shape else f"{writer.name(value)}.reshape({shape})"
 
 
 def _said(writer: "_Writer", s: Statement) -> list[str]:
