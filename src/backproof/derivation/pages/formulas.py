@@ -46,7 +46,7 @@ class Formulas:
 
     def say(self, key: str, **arguments: Any) -> str:
         """Return a sentence of the page in the derivation's language, not escaped."""
-        return say(words(f"page_{key}", **arguments), self.language)
+        return signs(say(words(f"page_{key}", **arguments), self.language))
 
     def word(self, text: str) -> "Markup":
         """Return text of any origin, escaped."""
@@ -69,3 +69,10 @@ def _symbols(facts: LayerFacts, name: str) -> tuple[Symbol, Symbol]:
     """Return a parameter and its Jacobian as the derivation writes them; of one it does not name, its own name."""
     index = str(facts.index)
     return facts.parameter_symbols.get(name, (Symbol(name, index), Symbol("B", index, kind="matrix")))
+
+
+def signs(text: str) -> str:
+    """Return a sentence with the signs that plain text writes around."""
+    for plain, sign in ((" (x) ", " ⊗ "), ("^T", "ᵀ"), (" -> ", " → ")):
+        text = text.replace(plain, sign)
+    return text

@@ -15,7 +15,7 @@ from ..language import say
 from ..lines import Derivation, Fold, LayerFacts, Line, Section, Words
 from ..naming import Names
 from .chain import chain, runs
-from .formulas import Formulas
+from .formulas import Formulas, signs
 from .pictures import WHOLE, Gallery, Picture
 from .plots import spectrum_curve, training_curve
 from .structures import pattern
@@ -153,7 +153,7 @@ class _Derived:
             formulas.append(self.formulas.print(expression))
             return f"\ue000{len(formulas) - 1}\ue001"
 
-        text = str(escape(_signs(say(sentence, self.derivation.choices.language, show))))
+        text = str(escape(signs(say(sentence, self.derivation.choices.language, show))))
         for place, formula in enumerate(formulas):
             text = text.replace(f"\ue000{place}\ue001", formula)
         return Markup(text)
@@ -187,13 +187,6 @@ class _Derived:
 def _word(line: Line) -> str | None:
     """Return "" for a structure that only says how the numbers were put together, else None."""
     return "" if line.figure is not None and line.figure.structure == "product" else None
-
-
-def _signs(text: str) -> str:
-    """Return a sentence with the signs that plain text writes around."""
-    for plain, sign in ((" (x) ", " ⊗ "), ("^T", "ᵀ"), (" -> ", " → ")):
-        text = text.replace(plain, sign)
-    return text
 
 
 # -- pictures -------------------------------------------------------------------------------------------------
