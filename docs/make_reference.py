@@ -23,6 +23,7 @@ SECTIONS = {
     "Training": "training",
     "Data": "data",
     "Models": "model",
+    "Programs": "compilation",
     "Exercises": "exercises",
     "Checks": "checking",
     "Certificates": "proving",

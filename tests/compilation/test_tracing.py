@@ -10,8 +10,8 @@ import pytest
 
 import backproof as bp
 from backproof.arrays import namespace
-from backproof.compilation import OPERATIONS, UntraceableError
-from backproof.compilation.sizes import Guard, Size
+from backproof.compilation import OPERATIONS
+from backproof.compilation.sizes import Guard, Size, UntraceableError
 from backproof.compilation.symbols import Recorder, Symbol
 from backproof.compilation.tracing import trace
 from backproof.layers.elementwise import Elementwise
