@@ -87,6 +87,26 @@ def test_the_costs_are_those_that_the_engine_counts() -> None:
     assert best <= other
 
 
+def test_the_numbers_of_the_example_stand_before_its_deltas() -> None:
+    derivation = explain(*small(), example=1)
+    section = next(s for s in every_item(derivation.sections[3]) if isinstance(s, Section) and s.name == "example")
+    values = [line.evaluate()[0] for line in section.lines()]
+    net, theta, x, y = small()
+    states = [x[1:2], *(step.output for step in net.linearize(theta, x[1:2]))]
+    for value, state in zip(values, states, strict=False):
+        assert np.allclose(value, state.reshape(1, -1), rtol=1e-12, atol=0)
+    assert np.allclose(values[-1], bp.SquaredError().value(states[-1], y[1:2]), rtol=1e-12)
+    assert len(values) == len(states) + 2
+
+
+def test_the_outline_defines_what_it_is_written_with() -> None:
+    net, theta, x, _ = small(bp.Linear(3, 4), bp.LayerNorm(4), bp.Softmax())
+    derivation = explain(net, theta, x, np.array([0, 1, 2, 3]), detail="outline")
+    keys = [line.reason.key for line in derivation.lines() if line.reason]
+    assert {"mean", "centred", "deviation", "normalised", "partition", "softmax_itself"} <= set(keys)
+    assert not {"quotient_rule", "log_moves", "product_rule"} & set(keys)
+
+
 @pytest.mark.parametrize("detail", ["outline", "standard"])
 def test_fifty_layers_read_in_two_pages_and_say_what_is_folded(detail: str) -> None:
     derivation = explain(*deep(23), detail=detail)

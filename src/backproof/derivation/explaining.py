@@ -14,7 +14,7 @@ from ..losses import CrossEntropy, Loss, SquaredError
 from ..network import Network
 from ..parameters import Parameters
 from .building import Frame, column
-from .expressions import Differential, Partial
+from .expressions import Differential, Equation, Expression, Partial, walk
 from .facts import network_facts
 from .language import LANGUAGES
 from .layering import layer_sections
@@ -24,6 +24,7 @@ from .sections.batch import batch_form
 from .sections.composition import composition
 from .sections.cost import cost
 from .sections.delta import delta
+from .sections.example import example as example_numbers
 from .sections.gradient import gradient
 from .sections.induction import induction
 from .sections.papers import papers
@@ -96,16 +97,27 @@ def explain(
 
 
 def _pruned(section: Section, level: int, numbers: bool) -> Section:
-    """Return the section without the lines that more detail prints, and without numbers where they are not told."""
+    """Return the section without the lines that more detail prints, and without numbers where they are not told.
+
+    What a line that stays is written with is still defined, whatever the detail.
+    """
     items: list[Line | Fold | Section] = []
-    for item in section.items:
+    used: set[Expression] = set()
+    for item in reversed(section.items):
         if isinstance(item, Section):
             items.append(_pruned(item, level, numbers))
         elif isinstance(item, Fold):
             items.append(item)
-        elif item.level <= level:
+        elif item.level <= level or _defined(item) in used:
             items.append(item if numbers else replace(item, figure=None))
-    return replace(section, items=tuple(items))
+            used.update(walk(item.expression) if item.expression is not None else ())
+    return replace(section, items=tuple(reversed(items)))
+
+
+def _defined(line: Line) -> Expression | None:
+    """Return the symbol that a line defines, None if it defines none."""
+    formula = line.expression
+    return formula.sides[0] if isinstance(formula, Equation) and formula.relation == ":=" else None
 
 
 # -- what came ------------------------------------------------------------------------------------------------
@@ -239,9 +251,11 @@ def _sections(setting: Setting, choices: Choices, y: Any, index: int, guessed: b
         missing = setting.line(None, "no_targets", level=1)
         return [*sections, Section("gradient", words("title_gradient"), (missing,)), papers(setting)]
     by_delta = delta(setting, setting.loss)
+    if setting.level > 1 and not choices.batch:
+        by_delta = replace(by_delta, items=(example_numbers(setting, index), *by_delta.items))
     if guessed:
         said = setting.line(None, "loss_guessed", level=1, name=type(setting.loss).__name__)
-        by_delta = Section(by_delta.name, by_delta.title, (said, *by_delta.items))
+        by_delta = replace(by_delta, items=(said, *by_delta.items))
     return [
         *sections, gradient(setting), by_delta, batch_form(setting, setting.batch), induction(setting),
         cost(setting, y[index : index + 1]), papers(setting),

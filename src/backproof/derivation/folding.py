@@ -56,7 +56,7 @@ def _repeats(keys: Sequence[Hashable], start: int, period: int) -> int:
 
 
 def ends(count: int, most: int, head: int = 3, tail: int = 3) -> list[int | Run]:
-    """Return all positions, or beyond ``most`` those at both ends with a run between."""
-    if count <= most:
+    """Return all positions, or beyond ``most`` those at both ends with a run of two or more between."""
+    if count <= max(most, head + tail + 1):
         return list(range(count))
     return [*range(head), Run(head, count - tail - 1, 1), *range(count - tail, count)]

@@ -2,16 +2,9 @@
 
 from typing import Any
 
-__all__ = ["grid", "numeral"]
+from ..display import number
 
-
-def numeral(value: float) -> str:
-    """Return a number with four digits, without the zeros that say nothing."""
-    if value == 0:
-        return "0"
-    if value == int(value) and abs(value) < 1e6:
-        return f"{int(value)}"
-    return f"{value:.4g}" if abs(value) >= 1e-3 else f"{value:.2e}"
+__all__ = ["grid"]
 
 
 def grid(array: Any) -> list[str]:
@@ -20,7 +13,7 @@ def grid(array: Any) -> list[str]:
     Shapes:
         array: (m, n)
     """
-    rows = [[numeral(float(value)).replace("-", "−") for value in row] for row in array]
+    rows = [[number(value) for value in row] for row in array]
     widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     if len(lines) == 1:

@@ -3,9 +3,10 @@
 import textwrap
 from collections.abc import Iterator
 
+from ..display import number, quantity
 from .figures import Figure
 from .grids import grid
-from .lines import Derivation, Fold, Line, Section
+from .lines import Derivation, Fold, Line, Section, words
 from .textual import cells, inline, pieces
 
 __all__ = ["inline", "render"]
@@ -14,6 +15,8 @@ NARROWEST = 40
 _INDENT = "    "
 _SMALL = 8
 """Rows and columns up to which a matrix is written out."""
+_LONG = 12
+"""Columns up to which a single row is written out, in several lines where it must."""
 
 
 def render(derivation: Derivation, width: int = 80) -> str:
@@ -25,9 +28,9 @@ def render(derivation: Derivation, width: int = 80) -> str:
     """
     width = max(NARROWEST, width)
     title = derivation.say(derivation.title)
-    lines = [title, "=" * min(width, len(title))]
-    for number, section in enumerate(derivation.sections, 1):
-        lines += ["", *_section(derivation, section, width, f"{number}. ", 0)]
+    lines = [*textwrap.wrap(title, width), "=" * min(width, len(title))]
+    for place, section in enumerate(derivation.sections, 1):
+        lines += ["", *_section(derivation, section, width, f"{place}. ", 0)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -54,9 +57,9 @@ def _line(derivation: Derivation, line: Line, width: int) -> Iterator[str]:
     shown = derivation.choices.detail != "outline" and line.figure is not None
     numbers = _numbers(line.figure, width) if shown and line.figure is not None else []
     if shown and not numbers and line.figure is not None:
-        reason += _facts(line.figure)
+        reason += _facts(derivation, line.figure)
     formula = _folded(pieces(line.expression), width)
-    shape = "" if line.shape in (None, (1, 1)) else " x ".join(map(str, line.shape or ()))
+    shape = "" if line.shape in (None, (1, 1)) else " x ".join(map(quantity, line.shape or ()))
     note = f"[{shape}] {reason}" if shape else reason
     last = formula[-1]
     if cells(last) + cells(note) + 4 <= width:
@@ -89,17 +92,21 @@ def _rows(top: str, bottom: str) -> list[str]:
 def _numbers(figure: Figure, width: int) -> list[str]:
     """Return the rows of a matrix that is small and has something to say, else none."""
     m, n = figure.shape
-    if m > _SMALL or n > _SMALL or figure.structure == "identity":
+    if m > _SMALL or n > (_LONG if m == 1 else _SMALL) or figure.structure == "identity":
         return []
-    written = grid(figure.array())
-    return [_INDENT * 2 + row for row in written] if max(map(len, written)) + 2 * len(_INDENT) <= width else []
+    written, room = grid(figure.array()), width - 2 * len(_INDENT)
+    if m == 1:
+        written = textwrap.wrap(written[0], room, subsequent_indent="  ")
+    return [_INDENT * 2 + row for row in written] if max(map(len, written)) <= room else []
 
 
-def _facts(figure: Figure) -> str:
+def _facts(derivation: Derivation, figure: Figure) -> str:
     """Return what there is to say of a matrix that is not written out."""
     if figure.structure == "identity":
         return ""
-    structure = "" if figure.structure == "dense" else f"{figure.structure}, "
     share = figure.nonzero()
-    sparse = "" if share > 0.995 else f", {100 * share:.2g} % not zero"
-    return f"; {structure}norm {figure.norm():.4g}{sparse}"
+    facts = [figure.structure] if figure.structure not in ("dense", "row", "column") else []
+    facts.append(derivation.say(words("figure_norm", norm=number(figure.norm()))))
+    if share <= 0.995:
+        facts.append(derivation.say(words("figure_share", share=f"{100 * share:.2g}")))
+    return f"; {', '.join(facts)}"

@@ -2,10 +2,9 @@
 
 import functools
 import unicodedata
-from fractions import Fraction as Ratio
 
+from ..display import number, quantity
 from . import expressions as e
-from .grids import numeral
 
 __all__ = ["cells", "inline", "pieces", "symbol"]
 
@@ -74,9 +73,7 @@ def _high(superscript: str) -> str:
 @inline.register(e.Number)
 def _(expression: e.Number) -> str:
     value = expression.value
-    if isinstance(value, Ratio):
-        return f"{value.numerator}/{value.denominator}" if value.denominator != 1 else f"{value.numerator}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    return quantity(value) if isinstance(value, int) else number(value, 6)
 
 
 @inline.register(e.Numbers)
@@ -85,7 +82,7 @@ def _(expression: e.Numbers) -> str:
     written = []
     for row in rows:
         entries = [] if row is None else e.visible(tuple(row), expression.shown_columns)
-        written.append("⋯" if row is None else " ".join("⋯" if x is None else numeral(float(x)) for x in entries))
+        written.append("⋯" if row is None else " ".join("⋯" if x is None else number(x) for x in entries))
     return f"[{'; '.join(written)}]"
 
 
@@ -247,8 +244,14 @@ def pieces(expression: e.Expression) -> list[list[str]]:
     if isinstance(expression, e.Times):
         return _product(expression)
     if isinstance(expression, e.Annotated):
-        return [[inline(expression.operand), "×".join(map(str, expression.shape))]]
+        return [[inline(expression.operand), _sized(expression)]]
+    if isinstance(expression, e.Numbers):
+        return [[f" {entry}" if index else entry] for index, entry in enumerate(inline(expression).split(" "))]
     return [[inline(expression)]]
+
+
+def _sized(expression: e.Annotated) -> str:
+    return "×".join(map(quantity, expression.shape))
 
 
 def _sum(expression: e.Plus) -> list[list[str]]:
@@ -267,7 +270,7 @@ def _product(expression: e.Times) -> list[list[str]]:
     for factor in e.visible(expression.factors, expression.shown):
         sign = "·" if isinstance(before, e.Number) and isinstance(factor, e.Number) else " "
         text = ("" if not parts else sign) + ("⋯" if factor is None else within(factor, 2))
-        below = ["×".join(map(str, factor.shape))] if isinstance(factor, e.Annotated) else []
+        below = [_sized(factor)] if isinstance(factor, e.Annotated) else []
         width = max([cells(text), *(len(b) + 1 for b in below)])
         parts.append([text.center(width) if below else text, *(b.rjust(width) for b in below)])
         before = factor

@@ -56,6 +56,7 @@ def _cross_entropy(site: LossSite, writer: Writer) -> Expression:
     )
     p = writer.define("p", over(e, s), "softmax_itself")
     if abs(float(writer.site.values[TARGET].sum()) - 1) < 1e-15:
+        writer.equation(mass, Number(1), why="target_mass")
         return t(minus(p, TARGET))
     return t(minus(times(mass, p), TARGET))
 

@@ -28,12 +28,12 @@ from ..lines import Fold, Line, Section, words
 from ..naming import MEAN_LOSS, layer_name
 from ..rules.activations import ACTIVATIONS
 from ..setting import Batch, Setting
-from ..sites import Block, Site, augmented, reordered
+from ..sites import Site, augmented, reordered
 
 __all__ = ["batch_form"]
 
 _MOST = {1: 4, 2: 8, 3: 60}
-_ENDS = {1: (1, 1), 2: (2, 2), 3: (3, 3)}
+_ENDS = {1: (1, 1), 2: (2, 1), 3: (3, 3)}
 _ENTRIES = 2**18
 """The most entries of all examples' Jacobians of a layer for which they are noted one by one."""
 _TERMS = 64
@@ -48,21 +48,18 @@ def batch_form(setting: Setting, batch: Batch) -> Section:
         setting.line(None, "batch_intro", level=1, examples=batch.x.shape[0]),
         setting.line(None, f"batch_reduction_{reduction}", level=2, examples=batch.x.shape[0]),
     ]
-    weights = [site for site in setting.sites if _is_affine(site)]
-    if weights and batch.x.shape[0] <= _TERMS:
-        items.append(_summed(setting, batch, weights[-1]))
+    # The sum over the examples is written once, at the first weight that the recursion comes to.
+    pending = batch.x.shape[0] <= _TERMS
     for piece in ends(len(setting.sites), _MOST[setting.level], *_ENDS[setting.level]):
         count = len(setting.sites)
         if isinstance(piece, Run):
             first, last = count - piece.last, count - piece.first
             items.append(Fold(first, last, words("fold_deltas", first=first, last=last)))
         else:
-            items += _step(setting, batch, setting.sites[count - 1 - piece])
+            site = setting.sites[count - 1 - piece]
+            items += _step(setting, batch, site, pending)
+            pending = pending and not isinstance(site.layer, Linear | AugmentedLinear)
     return Section("batch", words("title_batch", examples=batch.x.shape[0]), tuple(items))
-
-
-def _is_affine(site: Site) -> bool:
-    return isinstance(site.layer, Linear | AugmentedLinear)
 
 
 def _bind(setting: Setting, batch: Batch) -> None:
@@ -93,7 +90,8 @@ def _rows(setting: Setting, symbol: Symbol, site: Site, width: int) -> Symbol:
     return rows
 
 
-def _step(setting: Setting, batch: Batch, site: Site) -> Iterator[Line]:
+def _step(setting: Setting, batch: Batch, site: Site, summed: bool) -> Iterator[Line]:
+    """Yield the gradient of a layer's parameters and Delta before it; ``summed`` writes the sum over the examples."""
     names = setting.names
     Delta, X = names.batch(site.delta_symbol), names.batch(site.x)
     before = names.batch(names.delta(str(int(site.label) - 1)))
@@ -101,13 +99,13 @@ def _step(setting: Setting, batch: Batch, site: Site) -> Iterator[Line]:
         m, n = site.layer.out_features, site.layer.in_features
         Delta, X = _rows(setting, Delta, site, m), _rows(setting, X, site, n)
         before = _rows(setting, before, site, n)
-        yield from _affine(setting, site, Delta, X)
-        yield _line(setting, before, Times((Delta, _weight(site))), "batch_affine")
+        yield from _affine(setting, site, Delta, X, summed)
+        yield _line(setting, before, Times((Delta, _weight(site))), key="batch_affine")
     elif type(site.layer) in ACTIVATIONS:
         slope = ACTIVATIONS[type(site.layer)][1](site.layer, X, names.batch(site.y))
-        yield _line(setting, before, Hadamard((Delta, slope)), "batch_elementwise")
+        yield _line(setting, before, Hadamard((Delta, slope)), key="batch_elementwise")
     elif isinstance(site.layer, Flatten | Reshape):
-        yield _line(setting, before, Delta, "batch_shape")
+        yield _line(setting, before, Delta, key="batch_shape")
     else:
         yield from _each(setting, batch, site, before)
 
@@ -128,7 +126,7 @@ def _each(setting: Setting, batch: Batch, site: Site, before: Symbol) -> Iterato
         yield _theta(setting, batch, site, rows)
     each = _examples(setting, site.A, step.A, count)
     pieces = tuple(Times((row, A)) for row, A in zip(rows, each, strict=True))
-    yield _line(setting, before, BlockColumn(pieces, (1, 1)), "batch_each")
+    yield _line(setting, before, BlockColumn(pieces, (1, 1)), key="batch_each")
 
 
 def _theta(setting: Setting, batch: Batch, site: Site, rows: list[Symbol]) -> Line:
@@ -142,7 +140,7 @@ def _theta(setting: Setting, batch: Batch, site: Site, rows: list[Symbol]) -> Li
     left = Partial(MEAN_LOSS, site.theta)
     joined = np.concatenate([np.asarray(batch.gradients[name]).reshape(-1) for name in names])
     setting.scope.values[left] = joined[order][None, :]
-    return _line(setting, left, SumOver("i", 1, len(rows), general, terms), "batch_theta")
+    return _line(setting, left, SumOver("i", 1, len(rows), general, terms), key="batch_theta")
 
 
 def _examples(setting: Setting, symbol: Symbol, operator: Operator, count: int) -> list[Symbol]:
@@ -165,10 +163,10 @@ def _one(operator: LowRankUpdate, index: int) -> LowRankUpdate:
     return LowRankUpdate(Diagonal(base.diagonal[index : index + 1]) if each else base, U, V)  # type: ignore[attr-defined]
 
 
-def _line(setting: Setting, left: Expression, right: Expression, key: str) -> Line:
+def _line(setting: Setting, left: Expression, *right: Expression, key: str) -> Line:
     value = setting.scope.values[left]
     return setting.line(
-        Equation((left, right)), key, shape=tuple(value.shape), figure=figure(value), level=1, source="batch"
+        Equation((left, *right)), key, shape=tuple(value.shape), figure=figure(value), level=1, source="batch"
     )
 
 
@@ -180,29 +178,27 @@ def _weight(site: Site) -> Expression:
     return Transpose(weight) if site.names.notation == "D" else weight
 
 
-def _affine(setting: Setting, site: Site, Delta: Symbol, X: Symbol) -> Iterator[Line]:
+def _affine(setting: Setting, site: Site, Delta: Symbol, X: Symbol, summed: bool) -> Iterator[Line]:
     count = int(setting.scope.values[X].shape[0])
     for block in site.blocks:
         left = Partial(MEAN_LOSS, block.symbol)
         if len(block.shape) == 1:
-            yield _line(setting, left, Times((Transpose(Ones(count)), Delta)), "batch_bias")
+            yield _line(setting, left, Times((Transpose(Ones(count)), Delta)), key="batch_bias")
         else:
-            yield _line(setting, left, _gradient_product(site, block, Delta, X, count), "batch_weight")
+            product = _gradient_product(site, Delta, X, count)
+            total = (_summed(setting, site, Delta, X),) if summed else ()
+            yield _line(setting, left, *total, product, key="batch_sum" if summed else "batch_weight")
 
 
-def _gradient_product(site: Site, block: Block, Delta: Symbol, X: Symbol, count: int) -> Expression:
+def _gradient_product(site: Site, Delta: Symbol, X: Symbol, count: int) -> Expression:
     if augmented(site.scope, site.layer):
         return Times((Transpose(Delta), BlockRow((X, Ones(count)))))
     return Times((Transpose(X), Delta)) if site.names.notation == "D" else Times((Transpose(Delta), X))
 
 
-def _summed(setting: Setting, batch: Batch, site: Site) -> Line:
-    """Return the sum over the examples of delta^T x^T, which is one product of matrices."""
-    names, values = setting.names, setting.scope.values
-    block, layer = site.blocks[0], site.layer
-    assert isinstance(layer, Linear | AugmentedLinear)
-    Delta = _rows(setting, names.batch(site.delta_symbol), site, layer.out_features)
-    X = _rows(setting, names.batch(site.x), site, layer.in_features)
+def _summed(setting: Setting, site: Site, Delta: Symbol, X: Symbol) -> SumOver:
+    """Return the sum over the examples of delta^T x^T."""
+    values = setting.scope.values
     count = int(values[X].shape[0])
     terms = []
     for index in range(count):
@@ -210,12 +206,7 @@ def _summed(setting: Setting, batch: Batch, site: Site) -> Line:
         values[row], values[state] = values[Delta][index : index + 1], values[X][index : index + 1].T
         terms.append(_term(site, row, state))
     general = _term(site, _named(site.delta_symbol, "i"), _named(site.x, "i"))
-    total = SumOver("i", 1, count, general, tuple(terms))
-    product = _gradient_product(site, block, Delta, X, count)
-    return setting.line(
-        Equation((Partial(MEAN_LOSS, block.symbol), total, product)), "batch_sum", level=1, source="batch",
-        shape=tuple(values[Partial(MEAN_LOSS, block.symbol)].shape),
-    )  # fmt: skip
+    return SumOver("i", 1, count, general, tuple(terms))
 
 
 def _term(site: Site, row: Symbol, state: Symbol) -> Expression:

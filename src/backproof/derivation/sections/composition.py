@@ -1,5 +1,6 @@
 """The network as a composition of functions."""
 
+from ...display import quantity
 from ..expressions import Equation, Kronecker, Map, Symbol, Times, Transpose, Vec
 from ..folding import Run, runs
 from ..lines import Fold, Line, Section, words
@@ -39,11 +40,11 @@ def _vec_rule(vec: str) -> Equation:
 
 def _function(setting: Setting, site: Site) -> Line:
     applied = Map(setting.names.function(site.label), (site.x,))
-    sizes = " x ".join(map(str, site.input_shape)), " x ".join(map(str, site.output_shape))
+    input_size, output_size = (" x ".join(map(quantity, shape)) for shape in (site.input_shape, site.output_shape))
     count = sum(len(block.order) for block in site.all_blocks())
     return setting.line(
         Equation((site.y, applied)), "function_with" if count else "function", shape=(site.m, 1), level=1,
-        name=layer_name(site.layer), input=sizes[0], output=sizes[1], parameters=count,
+        name=layer_name(site.layer), input=input_size, output=output_size, parameters=count,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from .inside import inside
 __all__ = ["delta", "outer_product"]
 
 _MOST = {1: 4, 2: 8, 3: 60}
-_ENDS = {1: (1, 1), 2: (2, 2), 3: (3, 3)}
+_ENDS = {1: (1, 1), 2: (2, 1), 3: (3, 3)}
 """How many layers have their step written out, by level."""
 
 

@@ -17,7 +17,7 @@ def gradient(setting: Setting) -> Section:
     """Return d loss / d theta_l = delta_L A_L ... A_{l+1} B_l for the layers with parameters, and delta_0."""
     indices = [index for index, site in enumerate(setting.sites) if site.all_blocks()]
     items: list[Line | Fold | Section] = [setting.line(None, "gradient_intro", level=2)]
-    for piece in ends(len(indices), _MOST[setting.level], 2, 1):
+    for piece in ends(len(indices), _MOST[setting.level], 1, 1):
         if isinstance(piece, Run):
             first, last = indices[piece.first] + 1, indices[piece.last] + 1
             items.append(Fold(first, last, words("fold_products", first=first, last=last)))
