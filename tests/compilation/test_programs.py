@@ -165,6 +165,19 @@ def test_bad_arguments_give_the_errors_of_the_formulas(spoil: Any, warm: bool) -
     assert (type(came), str(came)) == (type(expected), str(expected))
 
 
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf, 0.0, "short"])
+def test_bad_weights_give_the_errors_of_the_formulas_and_others_are_converted(bad: Any) -> None:
+    net, theta, x, y = small()
+    program, loss = bp.compile(net, loss=bp.CrossEntropy(), dtype="float64"), bp.CrossEntropy()
+    good = np.arange(8.0)
+    spoiled = good[:7] if bad == "short" else np.where(np.arange(8) == 3, bad, good) if bad else good * 0
+    for array in (good, good.astype("float32"), good.astype(int)):
+        assert difference(program, net, theta, x, y, loss, array) <= 1e-12
+    expected = refused(lambda: bp.value_and_gradient(net, theta, x, y, loss, weights=spoiled))
+    came = refused(lambda: program(theta, x, y, weights=spoiled))
+    assert (type(came), str(came)) == (type(expected), str(expected))
+
+
 def test_out_that_cannot_take_the_gradient_is_refused_at_every_call() -> None:
     net, theta, x, y = small()
     program = bp.compile(net, loss=bp.CrossEntropy(), dtype="float64")

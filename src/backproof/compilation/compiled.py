@@ -131,7 +131,7 @@ class Program:
             The errors of ``value_and_gradient``, and DtypeError if theta has another dtype than the program.
         """
         try:
-            run = self._ready[x.shape, y.shape, x.dtype, y.dtype, weights is None]
+            run = self._ready[x.__class__, x.shape, x.dtype, y.__class__, y.shape, y.dtype, weights is None]
             fits = theta.layout is self.net.layout and theta.like.dtype == self._native
         except (KeyError, AttributeError, TypeError):
             fits = False
@@ -139,7 +139,8 @@ class Program:
             run = self._checked(theta, x, y, weights, out)
             if run is None:
                 return value_and_gradient(self.net, theta, x, y, self.loss, weights=weights, out=out)
-        result = run(theta, x, y, weights, out)
+        plain = weights is None or _usable(weights, x)
+        result = run(theta, x, y, weights, out) if plain else None
         # Whatever is wrong with the numbers, the ordinary way says where it arises.
         if result is None or not (is_traced(result[0]) or math.isfinite(result[0])):
             return value_and_gradient(self.net, theta, x, y, self.loss, weights=weights, out=out)
@@ -164,7 +165,7 @@ class Program:
         with self._lock:
             if len(self._ready) > 64:
                 self._ready.clear()
-            self._ready[x.shape, y.shape, x.dtype, y.dtype, weights is None] = found.run
+            self._ready[x.__class__, x.shape, x.dtype, y.__class__, y.shape, y.dtype, weights is None] = found.run
         return found.run
 
     def _variant(self, shape: tuple[int, ...], targets: Any, n: int, weighted: bool) -> Variant | None:
@@ -219,6 +220,13 @@ class Program:
         from .printing import listing
 
         return listing(self) if self.compiled and self._shown is not None else repr(self)
+
+
+def _usable(weights: Any, x: Any) -> bool:
+    """Whether example weights are as the formulas ask for, and of the library and dtype of the inputs."""
+    if type(weights) is not type(x) or weights.dtype != x.dtype or tuple(weights.shape) != (x.shape[0],):
+        return False
+    return bool((weights >= 0).all()) and 0 < float(weights.sum()) < math.inf
 
 
 def _kind(y: Any) -> tuple[str, tuple[int, ...]]:
