@@ -1,4 +1,4 @@
-"""Make docs/student.ipynb from docs/student.md; with ``--fill`` first write what the code prints into the page.
+"""Make docs/guide.ipynb from docs/guide.md; with ``--fill`` first write what the code prints into the page.
 
 Text becomes Markdown cells, Python blocks become code cells with the text block after them as their output, and a
 comment ``<!-- notebook: expression -->`` becomes a cell that shows the expression, which only a notebook can.
@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).with_name("student.md")
-NOTEBOOK = Path(__file__).with_name("student.ipynb")
+PAGE = Path(__file__).with_name("guide.md")
+NOTEBOOK = Path(__file__).with_name("guide.ipynb")
 PIECE = re.compile(
     r"^```python\n(?P<code>.*?)^```$(?:\n\n^```text\n(?P<text>.*?)^```$)?|^<!-- notebook: (?P<shown>.*?) -->$",
     re.MULTILINE | re.DOTALL,
@@ -22,7 +22,7 @@ PIECE = re.compile(
 
 def filled(page: str) -> str:
     """Return the page with every text block after a Python block replaced by what the code prints."""
-    scope: dict[str, Any] = {"__name__": "student"}
+    scope: dict[str, Any] = {"__name__": "guide"}
 
     def run(piece: re.Match[str]) -> str:
         if piece["code"] is None:
