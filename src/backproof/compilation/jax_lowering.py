@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.special
 
+from ..arrays import is_traced
 from ..parameters import Parameters
 from .jax_rules import Writer
 from .program import Lowered, Trace
@@ -78,6 +79,9 @@ class _Runner:
         arrays = tuple(theta[name] for name in self.names)
         inputs = (x, y) if weights is None else (x, y, weights)
         loss, gradient = self.function(arrays, *inputs)
+        if not is_traced(loss):
+            # The loss is looked at next; waiting for it here is cheaper than converting it while it is computed.
+            loss.block_until_ready()
         if not self.names:
             return loss, theta.with_vector(theta.vector)
         return loss, Parameters.of_arrays(theta.layout, dict(zip(self.names, gradient, strict=True)))
