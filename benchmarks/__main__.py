@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from . import adam, checkers, depth, gradients, import_time, measure, on_jax, on_pytorch, report
+from . import adam, checkers, compiling, depth, gradients, import_time, measure, on_jax, on_pytorch, report
 from .harness import Row, Settings, run
 
 SCRIPTS: dict[str, ModuleType] = {
-    module.CLAIM.name: module for module in (gradients, adam, depth, import_time, measure, on_pytorch, on_jax)
+    module.CLAIM.name: module
+    for module in (gradients, adam, depth, import_time, measure, compiling, on_pytorch, on_jax)
 }
 """Every claim by name: a module with a ``CLAIM`` and, if it has more to say, ``extra(rows)``."""
 

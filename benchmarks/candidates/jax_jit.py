@@ -84,3 +84,15 @@ def adam(case: Case) -> Prepared:
         return {"loss": float(loss), "parameters": parameters, "update": parameters - problem.vector}
 
     return Prepared(step, numbers)
+
+
+def compiling(case: Case) -> Prepared:
+    problem = build(case)
+    parameters = _parameters(problem)
+    x, y = jnp.asarray(problem.x), jnp.asarray(problem.y.astype(np.int32))
+
+    def step() -> Any:
+        jax.clear_caches()
+        return jax.jit(jax.value_and_grad(_loss(problem.activation))).lower(parameters, x, y).compile()
+
+    return Prepared(step, dict)

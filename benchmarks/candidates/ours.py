@@ -49,6 +49,11 @@ def compiled(case: Case) -> Prepared:
     return Prepared(step, numbers)
 
 
+def compiling(case: Case) -> Prepared:
+    net, _ = _network(build(case))
+    return Prepared(lambda: bp.compile(net, loss=bp.CrossEntropy(), batch=case["batch"]), dict)
+
+
 def adam(case: Case) -> Prepared:
     from backproof.training import Adam
 
