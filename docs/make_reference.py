@@ -24,6 +24,7 @@ SECTIONS = {
     "Data": "data",
     "Models": "model",
     "Programs": "compilation",
+    "PyTorch": "bridges",
     "Exercises": "exercises",
     "Checks": "checking",
     "Certificates": "proving",
