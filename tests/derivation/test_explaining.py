@@ -83,6 +83,7 @@ def test_the_costs_are_those_that_the_engine_counts() -> None:
     lines = {line.reason.key: line for line in explain(net, theta, x, y, loss).sections[6].lines() if line.reason}
     assert [float(v) for v in lines["cost_left"].evaluate()] == [left.total] * 3
     assert [float(v) for v in lines["cost_algorithm_1"].evaluate()] == [right.total] * 3
+    assert [float(v) for v in lines["plan_right"].evaluate()] == [208.0] * 3  # 64 - 16 + 128 + 32, from the right
     best, other = (float(lines[key].evaluate()[0]) for key in ("plan_best", "plan_right"))
     assert best <= other
 

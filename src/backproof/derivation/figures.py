@@ -12,6 +12,10 @@ from ..operators import Dense, Diagonal, Identity, Kronecker, Operator, Product,
 
 __all__ = ["Figure", "figure"]
 
+SMALL = 8
+"""Rows and columns up to which a matrix is written out."""
+LONG = 12
+"""Columns up to which a single row is written out."""
 _CHUNK = 2**22
 """Entries of a large matrix that are looked at together."""
 
@@ -37,6 +41,12 @@ class Figure:
         """Its structure in a word, as in ``"diagonal"`` or ``"kronecker"``; another order of columns keeps it."""
         first = _reordered(self.operator)
         return self.operator.structure if first is None else first.structure
+
+    @property
+    def small(self) -> bool:
+        """Whether its numbers are few enough to be written out on paper or in a terminal."""
+        m, n = self.shape
+        return m <= SMALL and n <= (LONG if m == 1 else SMALL)
 
     @property
     def size(self) -> int:

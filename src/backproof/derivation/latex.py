@@ -17,13 +17,12 @@ from .figures import Figure
 from .heatmaps import heat_map
 from .language import say
 from .lines import Derivation, Fold, LayerFacts, Line, Section, Words
+from .pieces import number
 from .preamble import ARTICLE, DEFINITIONS, PACKAGES
 from .typeset import inline, typeset
 
 __all__ = ["article", "fragment"]
 
-SMALL = 8
-"""Rows and columns up to which a matrix is written out."""
 BESIDE = 21.5
 """Width of a formula, in em, up to which its reason stands beside it."""
 _MARK = re.compile(r"\[U\+E000\](\d+)\[U\+E001\]")
@@ -79,11 +78,11 @@ class _Writer:
         yield r"\begin{center}\small"
         yield r"\begin{tabular}{@{}rllllr@{}}\toprule"
         yield r"$l$ & $f_l$ & $x_{l-1} \to x_l$ & $\partial x_l/\partial x_{l-1}$ & & $\dim \theta_l$ \\ \midrule"
-        for facts in layers if len(layers) <= 16 else layers[:6]:
+        for facts in layers if len(layers) <= 12 else layers[:3]:
             yield self._row(facts)
-        if len(layers) > 16:
+        if len(layers) > 12:
             yield r"\multicolumn{6}{c}{$\vdots$} \\"
-            yield from (self._row(facts) for facts in layers[-4:])
+            yield from (self._row(facts) for facts in layers[-2:])
         yield r"\bottomrule\end{tabular}\end{center}"
 
     def _row(self, facts: LayerFacts) -> str:
@@ -120,7 +119,7 @@ class _Writer:
             yield f"\\bpsay{{{reason}}}{{{source}}}\n"
             return
         figure = None if line.figure is None or line.figure.structure == "identity" else line.figure
-        small = figure is not None and max(figure.shape) <= SMALL
+        small = figure is not None and figure.small
         # A gradient is a row, but is shown in the shape of its parameter: then it stands for itself.
         beside = small and figure is not None and figure.shape == line.shape
         formula = _with_numbers(line.expression, figure) if beside else line.expression
@@ -154,7 +153,7 @@ class _Writer:
             rf"${100 * figure.nonzero():.3g}\,\% \ne 0$",
         )
         caption = r" \\ ".join(facts)
-        if max(figure.shape) <= SMALL:
+        if figure.small:
             return f"\\bpfigure{{$\\displaystyle {typeset(Numbers(figure.array())).tex}$}}{{{facts[0]}}}"
         return f"\\bpfigure{{{heat_map(figure.heat(40))}}}{{{caption}}}"
 
@@ -186,4 +185,4 @@ def _shape(line: Line) -> str:
 
 
 def _sizes(shape: tuple[int, ...]) -> str:
-    return r" \times ".join(map(str, shape)) or "1"
+    return r" \times ".join(number(length).tex for length in shape) or "1"

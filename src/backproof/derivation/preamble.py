@@ -24,20 +24,20 @@ DEFINITIONS = (
     r"""\makeatletter
 \providecommand{\bpsource}[1]{\if\relax\detokenize{#1}\relax\else\,{\normalfont\textsuperscript{\textcolor{black!55}{#1}}}\fi}
 \providecommand{\bpfit}[2]{$\vcenter{\hbox{\adjustbox{max width=#1\linewidth}{#2}}}$}
-\providecommand{\bpsay}[2]{\par\vspace{0.35\baselineskip}\noindent #1\bpsource{#2}\par}
+\providecommand{\bpsay}[2]{\par\vspace{0.15\baselineskip}\noindent #1\bpsource{#2}\par}
 \providecommand{\bpentry}[2]{{\footnotesize\parbox[t]{0.49\linewidth}{%
   \makebox[1.4em][l]{\bpsource{#1}}\parbox[t]{\dimexpr\linewidth-1.4em\relax}{\raggedright\strut #2\strut}}%
   \hfill\allowbreak}}
 \providecommand{\bpshape}[1]{\textcolor{black!50}{\footnotesize #1}}
 \providecommand{\bpline}[4]{% reason, source, shape, formula: side by side
-  \par\vspace{0.35\baselineskip}\noindent
-  \makebox[0.56\linewidth][l]{\hspace{1.2em}\bpfit{0.53}{$\displaystyle #4$}}%
-  $\vcenter{\hbox{\parbox{0.33\linewidth}{\small\raggedright\itshape #1\bpsource{#2}}}}$%
+  \par\vspace{0.15\baselineskip}\noindent
+  \makebox[0.5\linewidth][l]{\hspace{1.2em}\bpfit{0.47}{$\displaystyle #4$}}%
+  $\vcenter{\hbox{\parbox{0.4\linewidth}{\small\raggedright\itshape #1\bpsource{#2}}}}$%
   \hfill\bpshape{#3}\par}
 \providecommand{\bplines}[4]{% the same, the reason above the formula
-  \par\vspace{0.35\baselineskip}\noindent{\small\itshape #1\bpsource{#2}}\par\nopagebreak
+  \par\vspace{0.15\baselineskip}\noindent{\small\itshape #1\bpsource{#2}}\par\nopagebreak
   \noindent\hspace*{1.2em}\bpfit{0.86}{$\displaystyle #4$}\hfill\bpshape{#3}\par}
-\providecommand{\bpfold}[1]{\par\vspace{0.35\baselineskip}{\centering\small\itshape #1\par}\vspace{0.35\baselineskip}}
+\providecommand{\bpfold}[1]{\par\vspace{0.2\baselineskip}{\centering\small\itshape #1\par}\vspace{0.2\baselineskip}}
 \@ifundefined{bpside}{\newlength{\bpside}}{}%
 \providecommand{\bpp}[2]{{\color{bpp#1}\rule[-0.15pt]{#2\bpside}{\dimexpr\bpside+0.3pt\relax}}}
 \providecommand{\bpn}[2]{{\color{bpn#1}\rule[-0.15pt]{#2\bpside}{\dimexpr\bpside+0.3pt\relax}}}
@@ -55,18 +55,23 @@ DEFINITIONS = (
 )
 """Commands that the body uses; ``\\providecommand`` leaves those of a document of one's own alone."""
 
-ARTICLE = r"""\documentclass[11pt,a4paper]{{article}}
+ARTICLE = r"""\documentclass[10pt,a4paper]{{article}}
 \usepackage[T1]{{fontenc}}
 \usepackage[utf8]{{inputenc}}
 \usepackage{{mathpazo}}
-\linespread{{1.04}}
 \renewcommand{{\ttdefault}}{{txtt}}
-\usepackage[margin=26mm]{{geometry}}
+\usepackage[margin=22mm]{{geometry}}
 \usepackage{{microtype}}
 {packages}\usepackage[hidelinks]{{hyperref}}
 \setcounter{{MaxMatrixCols}}{{40}}
 \setlength{{\parindent}}{{0pt}}
-\setlength{{\parskip}}{{0.3\baselineskip plus 2pt}}
+\setlength{{\parskip}}{{1pt plus 1pt}}
+\makeatletter % headings close to what they head: a derivation has many
+\renewcommand\section{{%
+  \@startsection{{section}}{{1}}{{0pt}}{{1.0\baselineskip plus 3pt}}{{0.3\baselineskip}}{{\normalfont\large\bfseries}}}}
+\renewcommand\subsection{{%
+  \@startsection{{subsection}}{{2}}{{0pt}}{{0.6\baselineskip plus 2pt}}{{0.2\baselineskip}}{{\normalfont\bfseries}}}}
+\makeatother
 \emergencystretch=3em
 {definitions}
 \hypersetup{{pdftitle={{{title}}}}}

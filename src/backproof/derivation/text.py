@@ -13,10 +13,6 @@ __all__ = ["inline", "render"]
 
 NARROWEST = 40
 _INDENT = "    "
-_SMALL = 8
-"""Rows and columns up to which a matrix is written out."""
-_LONG = 12
-"""Columns up to which a single row is written out, in several lines where it must."""
 
 
 def render(derivation: Derivation, width: int = 80) -> str:
@@ -91,11 +87,10 @@ def _rows(top: str, bottom: str) -> list[str]:
 
 def _numbers(figure: Figure, width: int) -> list[str]:
     """Return the rows of a matrix that is small and has something to say, else none."""
-    m, n = figure.shape
-    if m > _SMALL or n > (_LONG if m == 1 else _SMALL) or figure.structure == "identity":
+    if not figure.small or figure.structure == "identity":
         return []
     written, room = grid(figure.array()), width - 2 * len(_INDENT)
-    if m == 1:
+    if len(written) == 1:
         written = textwrap.wrap(written[0], room, subsequent_indent="  ")
     return [_INDENT * 2 + row for row in written] if max(map(len, written)) <= room else []
 

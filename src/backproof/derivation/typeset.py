@@ -158,9 +158,8 @@ def _(node: e.Apply) -> Piece:
 @typeset.register
 def _(node: e.Annotated) -> Piece:
     inner = typeset(node.operand)
-    shape = r" \times ".join(map(str, node.shape))
-    below = 0.37 * len("".join(map(str, node.shape))) + 0.8 * (len(node.shape) - 1)
-    return Piece(rf"\underset{{{shape}}}{{{inner.tex}}}", max(inner.width, below), inner.tall)
+    shape = beside((number(length) for length in node.shape), r" \times ", BINARY)
+    return Piece(rf"\underset{{{shape.tex}}}{{{inner.tex}}}", max(inner.width, 0.73 * shape.width), inner.tall)
 
 
 # -- two operands -----------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ REASONS: dict[str, str] = {
     "example_loss": "the loss of this example",
     "fold_states": "layers {first} to {last}: their states likewise",
     "gradient_block": "delta times that Jacobian",
-    "gradient_outer": "an outer product, shown in its shape",
+    "gradient_outer": "an outer product; shown as the matrix",
     "delta_branch": "a sum passes delta on to every branch",
     "delta_joint": "a product passes it on times the other branches' outputs",
     "delta_cut": "a stack cuts it into the branches' pieces",
@@ -179,7 +179,8 @@ REASONS: dict[str, str] = {
     "other layers likewise.",
     # cost
     "cost_intro": "Every bracketing of the product gives the same matrix, not at the same cost. Counted are scalar "
-    "multiplications for one example: a diagonal matrix times a row costs n, a dense one m n, an identity nothing.",
+    "multiplications for one example: a row times a diagonal matrix costs n, times a dense one m n, times an identity "
+    "nothing. The terms stand in the order of the products, in long sums equal ones together.",
     "cost_left": "from the left, prefix shared: backpropagation",
     "cost_algorithm_1": "the network's Jacobian first, {rows} rows, and delta last: [D]'s Algorithm 1",
     "cost_apart": "from the left, every block by itself, nothing shared",

@@ -1,5 +1,6 @@
 """What the bracketings cost, counted in multiplications."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +20,8 @@ __all__ = ["cost"]
 
 _EXECUTED = 2**22
 """The largest parameter Jacobian, in entries, for which [D]'s Algorithm 1 is run to count its multiplications."""
+_TERMS = 6
+"""The most multiplications whose costs are written one after the other."""
 _WRITTEN = 9
 """The most factors whose best bracketing is written as a formula."""
 
@@ -88,9 +91,10 @@ def _count(
 
 
 def grouped(counts: Iterable[int]) -> Expression:
-    """Return a sum of numbers with equal ones collected, as in 24 . 4096 + 10."""
+    """Return a sum of numbers: a short one in the order of the products, of a long one equal numbers collected."""
+    priced = [count for count in counts if count]
     terms: list[Expression] = []
-    for count, times in Counter(count for count in counts if count).items():
+    for count, times in ((count, 1) for count in priced) if len(priced) <= _TERMS else Counter(priced).items():
         terms.append(Number(count) if times == 1 else Times((Number(times), Number(count))))
     return Number(0) if not terms else terms[0] if len(terms) == 1 else Plus(tuple(terms), (4, 2))
 
@@ -108,20 +112,28 @@ def _longest(setting: Setting) -> list[Line]:
     matrices = [values[f] for f in factors]
     operators = [Dense(m) if isinstance(m, np.ndarray) else m for m in matrices]
     order = plan(operators, batch=1, itemsize=8)
+    orders = (
+        ("left", _left_first(operators), order.left_first),
+        ("right", _right_first(operators, order.right_first), order.right_first),
+        ("best", [step.multiplications for step in order.steps], order.multiplications),
+    )
     lines = [
-        _count(setting, "left,1", _left_first(operators), order.left_first, "plan_left", label=site.label),
-        _count(setting, "right,1", [order.right_first], order.right_first, "plan_right", label=site.label),
-        _count(
-            setting, "best,1", [step.multiplications for step in order.steps], order.multiplications, "plan_best",
-            label=site.label,
-        ),
-    ]  # fmt: skip
+        _count(setting, f"{name},1", counts, total, f"plan_{name}", label=site.label) for name, counts, total in orders
+    ]
     return [*lines, _order(setting, site, factors, order)]
 
 
 def _left_first(operators: list[Any]) -> list[int]:
     """Return the multiplications of one row passing through every further factor."""
     return [operator.pull_cost for operator in operators[1:]]
+
+
+def _right_first(operators: list[Any], total: int) -> list[int]:
+    """Return the multiplications from the right, one after the other; of a long product only their sum."""
+    if len(operators) > _WRITTEN:
+        return [total]
+    sums = [plan(operators[start:], batch=1, itemsize=8).right_first for start in reversed(range(len(operators) - 1))]
+    return [after - before for before, after in itertools.pairwise([0, *sums])]
 
 
 def _order(setting: Setting, site: Site, factors: tuple[Symbol, ...], order: Plan) -> Line:
