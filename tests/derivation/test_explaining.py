@@ -343,6 +343,7 @@ def test_the_papers_are_named_and_never_quoted_beyond_what_is_known() -> None:
         ({"example": -1}, "expected a number from 0 to 3"),
         ({"example": True}, "expected a number from 0 to 3"),
         ({"example": "all"}, "or 'batch'"),
+        ({"example": np.array([1, 2])}, "or 'batch'"),
         ({"loss": bp.SquaredError}, r"write SquaredError\(\) with brackets"),
         ({"loss": "squared"}, "expected a loss object"),
         ({"y": None, "loss": bp.Huber()}, "came without targets, expected y as well"),
@@ -358,8 +359,10 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     net, theta, x, y = small()
     with pytest.raises(bp.errors.ShapeError, match="layer 0, Linear"):
         explain(net, theta, x[:, :2], y)
-    with pytest.raises(bp.errors.ShapeError, match="targets have shape"):
+    with pytest.raises(bp.errors.ShapeError, match=r"targets have shape \(4, 1\), expected \(4, 2\)"):
         explain(net, theta, x, y[:, :1])
+    with pytest.raises(bp.errors.OptionError, match="net is of type list, expected a Network"):
+        explain([bp.Linear(3, 2)], theta, x, y)  # type: ignore[arg-type]
     with pytest.raises(bp.errors.ShapeError, match="targets"):
         explain(net, theta, x, y[:2], bp.SquaredError())
     with pytest.raises(bp.errors.ShapeError, match="expected one for each of the 4 examples"):

@@ -13,6 +13,7 @@ from backproof.derivation.folding import Run, ends, runs
 from backproof.derivation.grids import grid
 from backproof.derivation.textual import cells, inline
 from backproof.display import number
+from backproof.operators import Diagonal
 from cases import OPERATOR_CASES, Maker
 from networks import draw_network
 
@@ -144,6 +145,17 @@ def test_a_title_is_wrapped_as_well() -> None:
 
 
 # -- figures --------------------------------------------------------------------------------------------------
+
+
+def test_the_heat_map_of_a_matrix_too_large_to_be_read_shows_a_row_of_every_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = figure(Diagonal(np.arange(1.0, 201)[None, :]))
+    whole = shown.heat(20)
+    monkeypatch.setattr("backproof.derivation.figures._ALL", 1000)
+    sampled = shown.heat(20)
+    assert np.array_equal(whole != 0, np.eye(20, dtype=bool))
+    assert np.array_equal(sampled, np.diag(np.arange(1.0, 201, 10)))
 
 
 @pytest.mark.parametrize(("name", "build"), OPERATOR_CASES)

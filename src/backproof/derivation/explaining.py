@@ -82,12 +82,16 @@ def explain(
 
     Source: MATH, "The theorem".
     """
+    if not isinstance(net, Network):
+        raise OptionError(f"explain: net is of type {type(net).__name__}, expected a Network, as in Network([...]).")
     choices = _choices(detail, vec, notation, example, language)
     theta, x = _in_float64(net, theta), np.asarray(to_numpy(x))
     x = x.astype(np.float64) if x.dtype.kind == "f" else x
-    net.forward(theta, x)
+    output = net.forward(theta, x)
     index = _example(example, x)
     y, loss, guessed = _target(y, loss, x.shape[0])
+    if loss is not None:
+        loss.value(output, y)  # what does not fit is named with the shapes that came
     setting = _setting(net, theta, x, y, loss, index, choices)
     sections = _sections(setting, choices, y, index, guessed)
     facts = network_facts(setting, x.shape[0], index, None if y is None else y[index])
@@ -130,7 +134,7 @@ def _choices(detail: str, vec: str, notation: str, example: Any, language: str) 
     ):  # fmt: skip
         if value not in known:
             raise unknown_name(f"{name} of explain", str(value), known)
-    return Choices(detail, vec, notation, example == "batch", language)
+    return Choices(detail, vec, notation, isinstance(example, str) and example == "batch", language)
 
 
 def _in_float64(net: Network, theta: Parameters) -> Parameters:
@@ -144,7 +148,7 @@ def _in_float64(net: Network, theta: Parameters) -> Parameters:
 def _example(example: int | str, x: Any) -> int:
     if not x.shape[0]:
         raise ShapeError("explain: the batch has no examples, expected at least one.")
-    if example == "batch":
+    if isinstance(example, str) and example == "batch":
         return 0
     try:
         index = -1 if isinstance(example, bool) else operator.index(example)  # type: ignore[arg-type]
@@ -152,7 +156,7 @@ def _example(example: int | str, x: Any) -> int:
         index = -1
     if not 0 <= index < x.shape[0]:
         raise OptionError(
-            f"explain: example={example!r:.40}, expected a number from 0 to {x.shape[0] - 1}, or 'batch'."
+            f"explain: example={repr(example)[:40]}, expected a number from 0 to {x.shape[0] - 1}, or 'batch'."
         )
     return index
 

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -16,6 +16,8 @@ SMALL = 8
 """Rows and columns up to which a matrix is written out."""
 LONG = 12
 """Columns up to which a single row is written out."""
+_ALL = 2**28
+"""The most entries that a heat map looks at; of a larger matrix one row stands for its block of rows."""
 _CHUNK = 2**22
 """Entries of a large matrix that are looked at together."""
 
@@ -79,12 +81,15 @@ class Figure:
         return math.sqrt(squares), count / max(1, self.size)
 
     def heat(self, most: int = 64) -> Any:
-        """Return the matrix shrunk to at most ``most`` x ``most``: of every block the entry largest in magnitude."""
+        """Return the matrix shrunk to at most ``most`` x ``most``: of every block the entry largest in magnitude.
+
+        Of a matrix too large for that, the first row of every block stands for its rows.
+        """
         m, n = self.shape
         rows, columns = min(m, most), min(n, most)
         result = np.zeros((rows, columns))
         edges = np.linspace(0, n, columns + 1).astype(int)[:-1]
-        for start, chunk in self._rows():
+        for start, chunk in self._rows() if self.size <= _ALL else self._chosen(-(-r * m // rows) for r in range(rows)):
             high, low = np.maximum.reduceat(chunk, edges, axis=1), np.minimum.reduceat(chunk, edges, axis=1)
             largest = np.where(high >= -low, high, low)
             for offset, row in enumerate(largest):
@@ -101,9 +106,18 @@ class Figure:
             return
         for start in range(0, m, step):
             count = min(step, m - start)
-            unit = np.zeros((1, count, m))
-            unit[0, np.arange(count), start + np.arange(count)] = 1
-            yield start, np.asarray(self.operator.pull(unit))[0]
+            yield start, self._pulled(start, count)
+
+    def _chosen(self, starts: Iterable[int]) -> Iterator[tuple[int, Any]]:
+        """Yield (row, that row) for some rows."""
+        for start in starts:
+            yield start, self._pulled(start, 1)
+
+    def _pulled(self, start: int, count: int) -> Any:
+        """Return some neighbouring rows, (count, n)."""
+        unit = np.zeros((1, count, self.shape[0]))
+        unit[0, np.arange(count), start + np.arange(count)] = 1
+        return np.asarray(self.operator.pull(unit))[0]
 
 
 def _measured(operator: Operator) -> tuple[float, float] | None:
