@@ -114,6 +114,21 @@ def test_an_answer_rounded_to_three_digits_is_right_and_one_off_by_a_hundredth_i
     assert wrong.size == 1 or "furthest off in entry" in grade.place
 
 
+@every
+def test_a_common_factor_is_named_and_a_single_number_is_called_too_large_or_too_small(name: str) -> None:
+    exercise = bp.exercise(name)
+    value = np.asarray(exercise.solution().value)
+    for factor, said in ((1.5, "too large"), (0.75, "too small")):
+        grade = exercise.answer(value * factor)
+        assert not grade
+        if value.size == 1:
+            assert grade.hint == f"The number is {said}."
+            assert "Likely mistake" not in str(grade)
+            assert "Likely mistake" not in grade._repr_markdown_()
+        elif grade.cause == Cause.FACTOR:
+            assert f"{factor} times" in grade.hint
+
+
 GENERIC = {
     "sign": (lambda value: -value, Cause.SIGN),
     "zeros": (lambda value: 0 * value, Cause.MISSING),

@@ -6,12 +6,13 @@ import numpy as np
 
 from ..checking.causes import Cause, Evidence
 from ..checking.diagnosis import diagnose
-from .model import Grade, Task
+from ..display import number
+from .model import UNNAMED, Grade, Task
 
 HINTS: dict[str, str] = {
     Cause.TRANSPOSED: "Rows are outputs and columns are inputs; your answer has them exchanged.",
     Cause.SIGN: "Every entry is right but for its sign.",
-    Cause.FACTOR: "Every entry is off by the same factor.",
+    Cause.FACTOR: "Every entry is {factor} times what it should be.",
     Cause.MISSING_FACTOR: "Rows or columns are off by a factor of their own: look for a derivative that is not yet "
     "multiplied in.",
     Cause.MISSING_SUM: "Every example contributes; the contributions are added.",
@@ -56,8 +57,8 @@ def _place(value: Any, expected: Any) -> str:
     """Return where an answer is furthest off, counted from 1 as in mathematics."""
     if value is None or expected.size < 2:
         return ""
-    at = np.unravel_index(np.abs(value - expected).argmax(), expected.shape)
-    return f"furthest off in entry ({', '.join(str(int(i) + 1) for i in at)})"
+    at = [str(int(i) + 1) for i in np.unravel_index(np.abs(value - expected).argmax(), expected.shape)]
+    return f"furthest off in entry {at[0]}" if len(at) == 1 else f"furthest off in entry ({', '.join(at)})"
 
 
 def _misshapen(task: Task, value: Any, expected: Any) -> Grade:
@@ -70,7 +71,9 @@ def _misshapen(task: Task, value: Any, expected: Any) -> Grade:
 
 
 def _diagnosed(task: Task, value: Any, expected: Any) -> Grade:
-    """Ask the checker which correction makes the answer fit."""
+    """Ask the checker which correction makes the answer fit; of a single number too little can be said for that."""
+    if expected.size == 1:
+        return _number_off(task, float(value.reshape(())), float(expected.reshape(())))
     numeric = np.atleast_2d(expected)
     m, n = numeric.shape
     scale = float(np.abs(expected).max(initial=0.0)) or 1.0
@@ -83,5 +86,11 @@ def _diagnosed(task: Task, value: Any, expected: Any) -> Grade:
     )  # fmt: skip
     hint = HINTS.get(
         finding.cause, "The shape is right; go through the formula term by term, with the solution's help."
-    )
+    ).format(factor=number(np.vdot(value, expected) / (np.vdot(expected, expected) or 1.0), 3))
     return Grade(False, str(finding.cause), hint, _place(value, expected))
+
+
+def _number_off(task: Task, value: float, expected: float) -> Grade:
+    if task.fits(np.asarray(-value), np.asarray(expected)):
+        return Grade(False, str(Cause.SIGN), "The number is right but for its sign.")
+    return Grade(False, UNNAMED, f"The number is too {'large' if value > expected else 'small'}.")

@@ -98,6 +98,10 @@ def drawn(make: Maker, seed: int) -> Task:
     return task
 
 
+UNNAMED = "unknown"
+"""The cause of an answer that is wrong in no way that has a name."""
+
+
 @final
 @dataclass(frozen=True)
 class Grade:
@@ -122,13 +126,18 @@ class Grade:
         if self.right:
             return "Right."
         where = f" ({self.place})" if self.place else ""
-        return wrapped(f"Not yet{where}. Likely mistake: {self.cause}. {self.hint}")
+        return wrapped(f"Not yet{where}. {self._likely()}{self.hint}")
 
     def _repr_markdown_(self) -> str:
         if self.right:
             return "**Right.**"
         where = f" ({escape(self.place)})" if self.place else ""
-        return f"**Not yet**{where}. Likely mistake: *{escape(self.cause)}*. {self.hint}"
+        return f"**Not yet**{where}. {self._likely('*')}{self.hint}"
+
+    def _likely(self, mark: str = "") -> str:
+        """Return the sentence that names the mistake, empty where it has no name."""
+        cause = escape(self.cause) if mark else self.cause
+        return "" if self.cause == UNNAMED else f"Likely mistake: {mark}{cause}{mark}. "
 
 
 @final
