@@ -52,6 +52,7 @@ bench: $(VENV)/.test
 
 reference: $(VENV)/.test
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_guide.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
