@@ -56,6 +56,12 @@ def test_articles_of_all_notations_and_details_compile(build: Callable[[], Deriv
     assert pdf.overfull() == []
 
 
+def test_the_article_of_fifty_layers_is_no_longer_than_four_pages(tmp_path: Path) -> None:
+    pdf = pdflatex(deep().latex(), tmp_path)
+    assert pdf.pages <= 4
+    assert "plus" not in pdf.text()  # a heading's spacing that was printed
+
+
 def test_random_networks_of_all_layers_compile(tmp_path: Path) -> None:
     pieces = []
     for seed in range(5):

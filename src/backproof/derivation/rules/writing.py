@@ -1,6 +1,5 @@
 """Small words for writing rules: products, quadratic forms, lines."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +10,6 @@ from ..expressions import (
     Expression,
     Fraction,
     Hadamard,
-    Identity,
-    Number,
     Ones,
     Plus,
     Symbol,
@@ -138,22 +135,3 @@ def shape_of(expression: Expression, site: Site) -> tuple[int, int] | None:
     value = site.values.get(expression)
     shape = getattr(value, "shape", None)
     return (int(shape[0]), int(shape[1])) if shape is not None and len(shape) == 2 else None
-
-
-def identity(size: int) -> Identity:
-    """Return the identity matrix."""
-    return Identity(size)
-
-
-def number(value: Any) -> Number:
-    """Return a number."""
-    return Number(value)
-
-
-def flatten_sections(items: list[Line | Fold | Section]) -> Iterator[Line]:
-    """Yield the lines of items and of the sections among them."""
-    for item in items:
-        if isinstance(item, Section):
-            yield from item.lines()
-        elif isinstance(item, Line):
-            yield item
