@@ -211,8 +211,9 @@ def test_memory_is_made_on_the_device_of_the_inputs() -> None:
     theta = net.initialize(0, like=torch.zeros(1, device="meta"))
     program = compile(net, loss=bp.SquaredError(), library="torch")
     found = program._variant((20,), ("float32", (10,)), 6, False)
-    _, gradient = found.run(theta, x.to("meta"), torch.zeros(6, 10, device="meta"), None, None)
-    assert gradient.vector.device.type == "meta"
+    with pytest.raises(RuntimeError, match="meta"):
+        found.run(theta, x.to("meta"), torch.zeros(6, 10, device="meta"), None, None)
+    assert found.run._state.own.vector.device.type == "meta"
 
 
 def test_a_layer_that_cannot_be_traced_falls_back_with_one_warning() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, is_traced
+from ..arrays import Array
 from ..backpropagation import value_and_gradient
 from ..errors import DtypeError, OptionError
 from ..losses import Loss
@@ -142,7 +142,7 @@ class Program:
         plain = weights is None or _usable(weights, x)
         result = run(theta, x, y, weights, out) if plain else None
         # Whatever is wrong with the numbers, the ordinary way says where it arises.
-        if result is None or not (is_traced(result[0]) or math.isfinite(result[0])):
+        if result is None:
             return value_and_gradient(self.net, theta, x, y, self.loss, weights=weights, out=out)
         return result  # type: ignore[no-any-return]
 

@@ -1,13 +1,14 @@
 """From a trace to a JAX program: one function of arrays in JAX's idiom, compiled as a whole by ``jax.jit``."""
 
 import linecache
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import jax.scipy.special
+import numpy as np
 
-from ..arrays import is_traced
 from ..parameters import Parameters
 from .jax_rules import Writer
 from .program import Lowered, Trace
@@ -72,16 +73,23 @@ class _Runner:
     def __call__(
         self, theta: Parameters, x: Any, y: Any, weights: Any, out: Parameters | None
     ) -> tuple[Any, Parameters] | None:
-        """Return loss and gradient; the loss is NaN where a check of the targets failed."""
+        """Return loss and gradient; None if a check of the targets failed or the loss is not finite.
+
+        The loss is NaN where a check failed. Inside a transformation of JAX its number cannot be seen.
+        """
         # JAX takes NumPy's arrays for its own; the ordinary way says that they are mixed.
-        if out is not None or not all(isinstance(array, jax.Array) for array in (theta.like, x, y)):
+        if out is not None or not isinstance(theta.like, jax.Array):
             return None
-        arrays = tuple(theta[name] for name in self.names)
-        inputs = (x, y) if weights is None else (x, y, weights)
-        loss, gradient = self.function(arrays, *inputs)
-        if not is_traced(loss):
-            # The loss is looked at next; waiting for it here is cheaper than converting it while it is computed.
-            loss.block_until_ready()
-        if not self.names:
-            return loss, theta.with_vector(theta.vector)
-        return loss, Parameters.of_arrays(theta.layout, dict(zip(self.names, gradient, strict=True)))
+        arrays = tuple([theta[name] for name in self.names])
+        if weights is None:
+            loss, gradient = self.function(arrays, x, y)
+        else:
+            loss, gradient = self.function(arrays, x, y, weights)
+        if self.names:
+            found = Parameters.of_arrays(theta.layout, dict(zip(self.names, gradient, strict=True)))
+        else:
+            found = theta.with_vector(theta.vector)
+        # NumPy reads the number where it lies; float(loss) would copy it first, which takes five times as long.
+        if isinstance(loss, jax.core.Tracer) or math.isfinite(np.asarray(loss)):
+            return loss, found
+        return None

@@ -24,7 +24,7 @@ class Library:
     Attributes:
         module: of this package; it gives ``lower(trace, style)`` to a ``Lowered`` and ``style(trace, n)``, what of
             a batch of n decides how the source is written. ``Lowered.run(theta, x, y, weights, out)`` returns loss
-            and gradient, or None if a check of the targets failed.
+            and gradient, or None if a check of the targets failed or the loss is not finite.
         name: of the arrays' library.
     """
 

@@ -1,6 +1,7 @@
 """From a trace to a NumPy program: source text, compiled once, and memory made once for every batch size."""
 
 import linecache
+import math
 import re
 import threading
 from typing import Any
@@ -162,7 +163,10 @@ class _Runner:
     def __call__(
         self, theta: Parameters, x: Any, y: Any, weights: Any, out: Parameters | None
     ) -> tuple[Any, Parameters] | None:
-        """Return loss and gradient; None if a check of the targets failed, or ``out`` cannot be written straight."""
+        """Return loss and gradient.
+
+        None if a check of the targets failed, the loss is not finite, or ``out`` cannot be written straight.
+        """
         state, n, vector = self._state, x.shape[0], theta.vector
         buffers = state.buffers.get(n)
         if buffers is None:
@@ -178,13 +182,15 @@ class _Runner:
             state.theta, state.vector = self._theta(theta), vector
             state.gradient, state.out = self._gradient(out), out.vector
         try:
-            # A loss that is not finite is refused by the caller; BLAS raises flags for lanes it does not use.
+            # The loss says whether numbers are finite; BLAS raises flags for lanes that it does not use.
             with np.errstate(all="ignore"):
                 if weights is None:
-                    return self.function(x, y, state.theta, state.gradient, buffers), out
-                return self.function(x, y, weights, state.theta, state.gradient, buffers), out
+                    loss = self.function(x, y, state.theta, state.gradient, buffers)
+                else:
+                    loss = self.function(x, y, weights, state.theta, state.gradient, buffers)
         except Refused:
             return None
+        return (loss, out) if math.isfinite(loss) else None
 
     def _new_buffers(self, state: _State, n: int) -> Any:
         while len(state.buffers) >= self.KEPT:

@@ -181,7 +181,10 @@ class _Runner:
     def __call__(
         self, theta: Parameters, x: Any, y: Any, weights: Any, out: Parameters | None
     ) -> tuple[Any, Parameters] | None:
-        """Return loss and gradient; None if the arguments do not fit one another, or a check of the targets failed."""
+        """Return loss and gradient.
+
+        None if the arguments do not fit one another, a check of the targets failed, or the loss is not finite.
+        """
         device = x.device
         if y.device != device or theta.like.device != device or (out is not None and not _writable(out, theta)):
             return None
@@ -206,6 +209,8 @@ class _Runner:
             except Refused:
                 return None
         assert out is not None
+        if not math.isfinite(loss.item()):
+            return None
         return loss.clone(), theta.with_vector(out.vector.clone()) if copied else out
 
     def _new_buffers(self, state: _State, n: int, device: Any) -> Any:
