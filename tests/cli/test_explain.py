@@ -1,5 +1,6 @@
 """``backproof explain``: text, page and article of a model, and what bad input gets."""
 
+import re
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,11 @@ def test_the_numbers_are_those_of_the_row_asked_for(cli: Run, model: Path, table
     texts = [cli("explain", model, table, "--example", row).out for row in (3, 4)]
     assert texts[0] != texts[1]
     assert cli("explain", model, table, "--example", 3).out == texts[0]
+
+
+def test_the_example_is_called_by_its_row_wherever_it_is_named(cli: Run, model: Path, table: Path) -> None:
+    told = cli("explain", model, table, "--example", 12, "--batch", 2).out
+    assert set(re.findall(r"example (\d+)", told)) == {"12"}
 
 
 @pytest.mark.parametrize(
@@ -115,6 +121,9 @@ def test_open_shows_the_file_that_was_written(
         (["--vec", "diagonal"], "Known: column, row"),
         (["--detail", "ful"], "Did you mean 'full'?"),
         (["-o", "no/page.html"], "does not exist"),
+        (["--example", "0"], "--example speaks of DATA"),
+        (["--batch", "8"], "--batch speaks of DATA"),
+        (["--feature", "x"], "--feature speaks of DATA"),
     ],
 )
 def test_a_choice_that_cannot_be_is_refused_in_one_line(

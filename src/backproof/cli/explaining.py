@@ -16,8 +16,12 @@ def explain(
     data: Annotated[
         str | None, typer.Argument(metavar="[DATA]", help="Examples; without them the numbers are of a random one.")
     ] = None,
-    example: Annotated[int, typer.Option(metavar="ROW", help="The row of DATA whose numbers are shown, from 0.")] = 0,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Rows for which the batch form is written.")] = 8,
+    example: Annotated[
+        int | None, typer.Option(metavar="ROW", help="The row of DATA whose numbers are shown, from 0; else the first.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Rows of DATA for which the batch form is written; else 8.")
+    ] = None,
     format: Annotated[str | None, typer.Option(metavar="html|latex|text", help="Else by the ending of FILE.")] = None,
     detail: Annotated[str, typer.Option(metavar="outline|standard|full", help="How many steps are shown.")] = (
         "standard"
@@ -41,7 +45,8 @@ def explain(
     chosen = _format(format, output)
     choices = {"detail": detail, "vec": vec, "notation": notation}
     _check_output(output, open_, model, data)
-    made, shown = _derived(model, data, example, batch, (feature, target), choices)
+    _check_data(data, {"example": example, "batch": batch, "feature": feature, "target": target})
+    made, shown = _derived(model, data, example or 0, 8 if batch is None else batch, (feature, target), choices)
     text = _rendered(made, shown, chosen, model)
     if output is None:
         result(text.rstrip("\n"))
@@ -75,6 +80,14 @@ def _check_output(output: Path | None, open_: bool, model: Path, data: str | Non
         return
     check_writable(output, "the derivation", DataError)
     check_separate(output, "the derivation", model, data)
+
+
+def _check_data(data: str | None, options: dict[str, Any]) -> None:
+    from ..errors import OptionError
+
+    asked = [name for name, value in options.items() if value is not None]
+    if data is None and asked:
+        raise OptionError(f"--{asked[0]} speaks of DATA, but none are given; name them, as in explain MODEL DATA.")
 
 
 def _derived(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.dataset import Schema
 from ..derivation import Derivation, explain
+from ..derivation.lines import Section
 from ..derivation.pages import Extras, Table
 from ..errors import BackproofError, DataError
 from ..losses import BinaryCrossEntropy, CrossEntropy, Loss, Poisson
@@ -45,7 +46,17 @@ def derive(predictor: Predictor, x: Any, y: Any | None, example: int, batch: int
     inputs = predictor.preparation.apply(np.asarray(x[rows]))
     loss = None if y is None else model.loss
     made = explain(model.network, model.theta, inputs, target, loss, example=example - start, **choices)
-    return replace(made, network=replace(made.network, example=example))
+    told = tuple(_numbered(section, example) for section in made.sections)
+    return replace(made, network=replace(made.network, example=example), sections=told)
+
+
+def _numbered(section: Section, example: int) -> Section:
+    """Return a section that names the example by its row in the file, not by its place in the batch."""
+    items = tuple(_numbered(item, example) if isinstance(item, Section) else item for item in section.items)
+    title = section.title
+    if "example" in title.arguments:
+        title = replace(title, arguments={**title.arguments, "example": example})
+    return replace(section, title=title, items=items)
 
 
 def imagined(predictor: Predictor, seed: int = 0) -> tuple[Any, Any]:
