@@ -14,8 +14,10 @@ import pytest
 
 import backproof as bp
 from backproof.derivation import LANGUAGES, explain, register_language
+from backproof.derivation.expressions import Symbol
 from backproof.derivation.figures import figure
 from backproof.derivation.languages import english_page
+from backproof.derivation.naming import Names
 from backproof.derivation.pages import Extras, Table, font, frame, html, page
 from backproof.derivation.pages.formulas import Formulas
 from backproof.derivation.pages.heat import CELLS, STEPS, ZERO, coarse, heat
@@ -145,6 +147,21 @@ def test_pages_are_made_for_all_kinds_of_layers_and_notations(layers: list[Any],
     text = page(explain(net, net.initialize(0, "float64"), x, y, bp.CrossEntropy(), notation=notation))
     assert Parsed(text).open == []
     assert text.count('class="steps"') == 1
+
+
+@pytest.mark.parametrize("notation", ["ours", "D", "O"])
+def test_every_symbol_of_a_layer_has_the_colour_of_its_role(notation: str) -> None:
+    net = bp.Network([bp.Residual([bp.LayerNorm(4), bp.Linear(4, 4)]), bp.Linear(4, 2)])
+    made = explain(
+        net, net.initialize(0, "float64"), np.ones((1, 4)), np.array([1]), bp.CrossEntropy(), notation=notation
+    )
+    formulas, names = Formulas(made.network), Names(notation)
+    for label in ("1.1.1", "1.1.2", "2"):
+        assert 'class="role-B"' in formulas.print(names.B(label))
+        assert 'class="role-A"' in formulas.print(names.A(label))
+        assert 'class="role-theta"' in formulas.print(names.theta(label))
+    assert 'class="role-theta"' in formulas.print(names.parameter("g", "1.1.1"))
+    assert "role-" not in formulas.print(Symbol("A"))
 
 
 def test_a_page_is_written_whole_and_is_the_text_returned(tmp_path: Path) -> None:

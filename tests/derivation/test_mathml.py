@@ -117,6 +117,13 @@ def test_numbers_keep_four_digits_and_whole_ones_all(value: Any, expected: str) 
 
 
 def test_symbols_take_the_colour_of_their_role() -> None:
-    shown = Printer({"A": "A"}).show(e.Times((A, x)))
-    assert '<mrow class="role-A"><mi>A</mi></mrow>' in shown
+    shown = Printer({"A": "A"}).show(e.Times((e.Symbol("A", "1"), x)))
+    assert '<mrow class="role-A"><msub><mi>A</mi><mn>1</mn></msub></mrow>' in shown
     assert shown.count("role-") == 1
+
+
+def test_the_bare_letters_of_a_general_rule_have_no_role() -> None:
+    roles = {"A": "A", e.Symbol("theta"): "theta"}
+    assert "role-" not in mathml(e.Vec(e.Times((A, x, B))), roles)
+    assert "role-A" in mathml(e.Symbol("A", superscript="[1]"), roles)
+    assert "role-theta" in mathml(e.Symbol("theta"), roles)

@@ -30,7 +30,7 @@ def mathml(expression: e.Expression, roles: Mapping[Any, str] | None = None, blo
 
     Args:
         expression: any node of the tree.
-        roles: a word for the colour of a symbol, by the symbol or its name; the word becomes the class ``role-WORD``.
+        roles: a word for the colour of a symbol, as ``Printer`` takes it; the word becomes the class ``role-WORD``.
         block: set on a line of its own, with large operators; else within text.
 
     Raises:
@@ -72,7 +72,8 @@ class Printer:
     """Prints expressions, with the colours of the symbols' roles.
 
     Attributes:
-        roles: role by symbol, or by the name of all symbols called so.
+        roles: role by symbol, or by the name of all symbols called so that have an index: the bare letters of a
+            general rule, as in vec(AXB), play no role in the network.
     """
 
     roles: Mapping[Any, str] = field(default_factory=dict)
@@ -123,7 +124,7 @@ class Printer:
             shown = f"<msub>{shown}{low}</msub>"
         elif node.superscript:
             shown = f"<msup>{shown}{high}</msup>"
-        role = self.roles.get(node) or self.roles.get(node.name)
+        role = self._role(node)
         return f'<mrow class="role-{escape(role)}">{shown}</mrow>' if role else shown
 
     @show.register
@@ -261,6 +262,10 @@ class Printer:
         empty = "<mrow></mrow>"
         lines = [[block if i == j else empty for j in range(len(blocks))] for i, block in enumerate(blocks)]
         return fence(grid(lines, "blocks"), "[", "]")
+
+    def _role(self, node: e.Symbol) -> str | None:
+        indexed = node.subscript or node.superscript
+        return self.roles.get(node) or (self.roles.get(node.name) if indexed else None)
 
     def _blocks(self, blocks: tuple[e.Expression, ...], shown: e.Shown, dots: str) -> list[str]:
         return [operator(dots) if block is None else self.show(block) for block in e.visible(blocks, shown)]

@@ -1,12 +1,13 @@
 """The formulas of a page, with a colour for each role."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from ..expressions import Equation, Expression, Partial, Symbol, Times
 from ..language import say
 from ..lines import LayerFacts, NetworkFacts, words
 from ..mathml import mathml
-from ..naming import LOSS
+from ..naming import LOSS, THETA
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -19,7 +20,7 @@ class Formulas:
     """Prints expressions as MathML that a template takes as it is, and says what stands around them.
 
     Attributes:
-        roles: role by symbol, or by the name of all symbols called so.
+        roles: role by symbol, or by the name of all indexed symbols called so.
         signs: every sign printed so far, of which the font must have a glyph.
     """
 
@@ -31,8 +32,11 @@ class Formulas:
                 (facts.state_symbol, "x"), (facts.jacobian_symbol, "A"), (facts.delta_symbol, "delta"),
             )
         }  # fmt: skip
-        blocks = {block: "B" for facts in network.layers for _, block in facts.parameter_symbols.values()}
-        self.roles: dict[Any, str] = {**_ROLES, **symbols, **blocks}
+        held: dict[Any, str] = {THETA: "theta"}
+        for facts in network.layers:
+            for parameter, block in facts.parameter_symbols.values():
+                held |= {parameter: "theta", block: "B", _whole(block): "B"}
+        self.roles: dict[Any, str] = {**_ROLES, **symbols, **held}
         self.signs: set[str] = set()
         self.language = language
 
@@ -63,6 +67,12 @@ class Formulas:
         parameter, block = _symbols(facts, name)
         left = Partial(LOSS, parameter)
         return self.print(Equation((left, Times((facts.delta_symbol, block)))), block=True)
+
+
+def _whole(block: Symbol) -> Symbol:
+    """Return the Jacobian in all parameters of a layer, from that in one of them: theta stands for the one's letter."""
+    place, comma, _ = block.subscript.rpartition(",")
+    return replace(block, subscript=f"{place}{comma}theta")
 
 
 def _symbols(facts: LayerFacts, name: str) -> tuple[Symbol, Symbol]:
