@@ -100,13 +100,19 @@ def serious(page: Any, contrast_in: Sequence[str] = ("html",)) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
     rest = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": False}}}
+    return [*_grave(Axe().run(page, options=rest)), *pale(page, contrast_in)]
+
+
+def pale(page: Any, places: Sequence[str]) -> list[str]:
+    """Return axe-core's findings of too little contrast inside the elements that ``places`` select."""
+    from axe_playwright_python.sync_playwright import Axe
+
     only = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
-    places = {"include": [[selector] for selector in contrast_in]}
-    found = [
-        *Axe().run(page, options=rest).response["violations"],
-        *Axe().run(page, context=places, options=only).response["violations"],
-    ]
-    grave = [finding for finding in found if finding["impact"] in ("serious", "critical")]
+    return _grave(Axe().run(page, context={"include": [[selector] for selector in places]}, options=only))
+
+
+def _grave(found: Any) -> list[str]:
+    grave = [finding for finding in found.response["violations"] if finding["impact"] in ("serious", "critical")]
     return [f"{finding['id']}: {finding['nodes'][0]['html'][:200]}" for finding in grave]
 
 

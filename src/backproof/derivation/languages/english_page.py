@@ -4,7 +4,7 @@ REASONS: dict[str, str] = {
     "page_skip": "Skip to the derivation",
     "page_contents": "Contents",
     "page_footer": "Made by backproof. The page is complete in itself: it loads nothing.",
-    "page_formula": "Formula",
+    "page_no_script": "Scripts are off: the formulas and all steps of the walk stand here, without the heat maps.",
     # the head
     "page_fact_layers": "layers",
     "page_fact_parameters": "parameters",
@@ -85,10 +85,11 @@ REASONS: dict[str, str] = {
     "page_script_step": "Step [now] of [count]: [title]",
     "page_script_entry": "Entry ([row], [column])",
     "page_script_zero": "every product in the sum is 0",
+    "page_script_formula": "Formula, wider than its place",
     "page_script_more": "[count] products that are not 0",
     # the ends
     "page_training": "How it was trained",
-    "page_training_caption": "{epochs} epochs; the loss in powers of ten.",
+    "page_training_caption": "{epochs} epochs; the loss on a logarithmic scale.",
     "page_training_none": "No epoch was finished with a positive loss.",
     "page_training_title": "Loss by epoch, on a logarithmic scale",
     "page_training_loss": "training loss",
@@ -98,7 +99,7 @@ REASONS: dict[str, str] = {
     "page_flow_caption": "The largest singular value of each layer's Jacobian, and the root mean square singular value "
     "of the product from that layer to the output: what a gradient at the output becomes on its way back.",
     "page_flow_title": "Singular values by layer, on a logarithmic scale",
-    "page_flow_own": "largest of A of the layer",
-    "page_flow_gain": "gain from here on",
+    "page_flow_own": "largest of the layer",
+    "page_flow_gain": "root mean square from here on",
     "page_flow_layer": "layer",
 }

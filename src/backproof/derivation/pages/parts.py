@@ -177,16 +177,15 @@ class _Derived:
         """Return one line."""
         math = "" if line.expression is None else self.formulas.print(line.expression, block=True)
         said = self.say(line.reason)
-        drawn = line.figure is not None and line.figure.structure != "identity"
-        picture = (
-            self.gallery.matrix(line.figure, self.formulas.say("numbers"), structure=_word(line)) if drawn else None
-        )
+        drawn, picture = line.figure, None
+        if drawn is not None and drawn.structure != "identity":
+            picture = self.gallery.matrix(drawn, self.formulas.say("numbers"), structure=_word(drawn))
         return {"math": math, "reason": said, "source": self.derivation.source(line), "picture": picture}
 
 
-def _word(line: Line) -> str | None:
-    """Return "" for a structure that only says how the numbers were put together, else None."""
-    return "" if line.figure is not None and line.figure.structure == "product" else None
+def _word(drawn: Figure) -> str | None:
+    """Return "" where a structure says nothing: of a vector, or how the numbers were put together; else None."""
+    return "" if 1 in drawn.shape or drawn.structure == "product" else None
 
 
 # -- pictures -------------------------------------------------------------------------------------------------

@@ -53,8 +53,7 @@ function explain(equation, row, column) {
   light(left, row, -1);
   light(right, -1, column);
   light(result, row, column, "made");
-  const readout = equation.parentElement.querySelector(".readout");
-  if (readout) readout.textContent = account(left, right, result, row, column);
+  equation.parentElement.querySelector(".readout").textContent = account(left, right, result, row, column);
 }
 
 // The entry in words: its terms in full where they are few, else the largest of them.

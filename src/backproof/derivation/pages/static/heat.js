@@ -2,6 +2,7 @@
 const heats = JSON.parse(document.getElementById("heats").textContent);
 const spoken = JSON.parse(document.getElementById("spoken").textContent);
 const bytes = new Map();
+const ROOM = 256; // pixels for the longer side
 
 // A sentence of the page's language, its [places] filled.
 function say(name, values = {}) {
@@ -31,9 +32,8 @@ function palette() {
 }
 
 function size(canvas, heat) {
-  const room = Number(canvas.dataset.room || 256);
-  const across = Math.max(2, Math.min(22, Math.floor(room / heat.width)));
-  const down = heat.height === 1 ? 22 : Math.max(2, Math.min(22, Math.floor(room / heat.height)));
+  const across = Math.max(2, Math.min(22, Math.floor(ROOM / heat.width)));
+  const down = heat.height === 1 ? 22 : Math.max(2, Math.min(22, Math.floor(ROOM / heat.height)));
   const thin = heat.width === 1 ? 22 : across;
   const square = heat.height === 1 || heat.width === 1 ? [thin, down] : [Math.min(across, down), Math.min(across, down)];
   canvas.width = heat.width * square[0];
@@ -72,5 +72,6 @@ function paintAll() {
   document.querySelectorAll("canvas[data-heat]").forEach((canvas) => paint(canvas, colours));
 }
 
+document.documentElement.classList.add("scripted");
 paintAll();
 for (const question of ["(prefers-color-scheme: dark)", "print"]) matchMedia(question).addEventListener("change", paintAll);

@@ -1,8 +1,11 @@
-// What is wider than its place can be scrolled with the keyboard; what is not is no stop on the way.
+// What is wider than its place can be scrolled with the keyboard, and has a name; what is not is no stop on the way.
+const boxes = [...document.querySelectorAll(".scroll")].map((box) => [box, box.hasAttribute("aria-label")]);
+
 function stops() {
-  document.querySelectorAll(".scroll").forEach((box) => {
-    if (box.scrollWidth > box.clientWidth + 1) box.setAttribute("tabindex", "0");
-    else box.removeAttribute("tabindex");
+  boxes.forEach(([box, named]) => {
+    const stop = { tabindex: "0", ...(named ? {} : { role: "group", "aria-label": say("formula") }) };
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    Object.keys(stop).forEach((name) => (wide ? box.setAttribute(name, stop[name]) : box.removeAttribute(name)));
   });
 }
 
