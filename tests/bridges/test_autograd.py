@@ -1,5 +1,7 @@
 """A training loop in PyTorch takes our recursion for a module, and goes the way it would have gone."""
 
+import copy
+import io
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from torch import nn
 
 import backproof as bp
+from backproof import errors
 from backproof.compilation.torch_splitting import halves
 from cases import LAYER_CASES
 from oracles import agree
@@ -217,3 +220,59 @@ def test_wrong_inputs_are_named_as_by_the_network() -> None:
         with pytest.raises(bp.errors.DtypeError, match="input has dtype float32, theta float64"):
             module(x.float())
         module(x)
+
+
+def test_a_module_in_two_places_acts_in_both() -> None:
+    activation = nn.Tanh()
+    plain = nn.Sequential(nn.Linear(5, 5), activation, nn.Linear(5, 3), activation).double()
+    x, _ = _data()
+    expected = plain(x).detach()
+    agree(bp.BackproofModule(plain)(x).detach(), expected, 1e-12, "output")
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("last", [nn.Tanh(), nn.Linear(8, 8), nn.Unflatten(1, (2, 4)), nn.Identity()])
+def test_writing_into_the_output_leaves_the_gradient_right(last: Any, training: bool) -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), last, nn.Dropout(0.0 if not training else 1e-300)).double()
+    ours = bp.BackproofModule(plain).train(training)
+    x, _ = _data()
+    plain.zero_grad()
+    (plain.eval()(x) * 2).exp().sum().backward()
+    expected = [p.grad.clone() for p in plain.parameters()]
+    ours.zero_grad()
+    output = ours(x)
+    output.mul_(2)
+    output.exp().sum().backward()
+    for gradient, parameter in zip(expected, ours.parameters(), strict=True):
+        agree(parameter.grad, gradient, 1e-12, "gradient")
+
+
+def test_a_module_that_ran_can_be_saved_whole() -> None:
+    ours, (x, _) = bp.BackproofModule(_module()), _data()
+    expected = ours(x)
+    file = io.BytesIO()
+    torch.save(ours, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    agree(loaded(x).detach(), expected.detach(), 1e-12, "output")
+    assert _train(loaded) == _train(copy.deepcopy(ours))
+
+
+def test_autocasting_changes_no_number() -> None:
+    ours, (x, y) = bp.BackproofModule(_module().float()), _data()
+    x = x.float()
+    expected = ours(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = ours(x)
+        nn.functional.cross_entropy(output, y).backward()
+    assert output.dtype == torch.float32
+    assert torch.equal(output, expected)
+    assert all(p.grad.dtype == torch.float32 for p in ours.parameters())
+
+
+def test_parameters_in_another_order_are_refused() -> None:
+    net = bp.Network([bp.Linear(5, 3)])
+    W, b = torch.zeros(3, 5), torch.zeros(3)
+    with pytest.raises(errors.ShapeError, match=r"'0.weight' has shape \(3,\), expected \(3, 5\)"):
+        bp.BackproofFunction.apply(net, torch.zeros(2, 5), b, W)

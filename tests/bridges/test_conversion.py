@@ -153,8 +153,8 @@ def _weird() -> Any:
     return Twice(3, 3)
 
 
-def _hooked() -> Any:
-    module = nn.Linear(3, 3)
+def _hooked(module: Any = None) -> Any:
+    module = module or nn.Linear(3, 3)
     module.register_forward_hook(lambda *_: None)
     return module
 
@@ -172,6 +172,9 @@ def _tied() -> Any:
         (lambda: nn.Sequential(nn.BatchNorm1d(3)), "0, BatchNorm1d, is no layer here"),
         (lambda: nn.Sequential(_weird()), "0, Twice, is no layer here"),
         (lambda: nn.Sequential(_hooked()), "0, Linear, has hooks"),
+        (lambda: _hooked(nn.Sequential(nn.Linear(3, 3))), "the module, Sequential, has hooks"),
+        (lambda: nn.Sequential(nn.Tanh(), nn.Sequential()), "1, Sequential, is empty"),
+        (lambda: nn.Sequential(*[nn.Linear(3, 3)] * 2), r"'1\.weight' is the parameter '0\.weight' once more"),
         (_tied, r"'1\.weight' is the parameter '0\.weight' once more"),
         (lambda: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double()), "'1.weight' has dtype torch.float64"),
         (lambda: nn.Sequential(nn.Linear(2, 2).half()), "'0.weight' has dtype float16, expected float32 or float64"),

@@ -1,5 +1,6 @@
 """The recursion of the theorem as one step of PyTorch's autograd, so that training loops stay as they are."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -8,11 +9,12 @@ from torch import nn
 from ..arrays import detached, dtype_name, flatten
 from ..compilation.sizes import UntraceableError
 from ..compilation.torch_splitting import Halves, halves
-from ..errors import OptionError
+from ..errors import OptionError, ShapeError
 from ..network import Network
 from ..operators import Operator
 from ..parameters import Parameters
 from .conversion import from_torch, to_torch
+from .table import children
 
 __all__ = ["BackproofFunction", "BackproofModule", "Compiled"]
 
@@ -28,6 +30,10 @@ class Compiled:
     def __init__(self, net: Network) -> None:
         self.net, self.traceable = net, True
         self._made: dict[Any, list[Halves]] = {}
+
+    def __reduce__(self) -> Any:
+        """Copies and files hold the network; programs are made anew."""
+        return Compiled, (self.net,)
 
     def halves(self, theta: Parameters, x: Any) -> Halves | None:
         """Return the program for inputs like x, None if a layer cannot be traced.
@@ -64,6 +70,7 @@ class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
 
     Raises:
         OptionError: too many or too few parameters, or a second derivative is asked for.
+        ShapeError: a parameter has another shape than the network gives it.
     """
 
     @staticmethod
@@ -71,11 +78,8 @@ class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
         """Return x_L, and keep what the backward pass needs."""
         compiled = net if isinstance(net, Compiled) else None
         net = compiled.net if compiled is not None else net
-        if len(parameters) != len(net.layout.shapes):
-            raise OptionError(
-                f"BackproofFunction: {len(parameters)} parameters came, expected {len(net.layout.shapes)} in the order "
-                f"{', '.join(net.layout.shapes)}."
-            )
+        if compiled is None or len(parameters) != len(net.layout.shapes):
+            _require_parameters(net, parameters)
         theta = Parameters.of_arrays(net.layout, dict(zip(net.layout.shapes, map(detached, parameters), strict=True)))
         if not parameters:
             theta = Parameters(net.layout, torch.empty(0, dtype=x.dtype, device=x.device))
@@ -83,12 +87,15 @@ class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
         ctx.save_for_backward(x, *parameters)
         ctx.program = compiled.halves(theta, x) if compiled is not None and not ctx.needs_input_grad[1] else None
         if ctx.program is not None:
-            rows, ctx.kept = ctx.program.forward(detached(x), tuple(theta.values()))
-            output = rows.view(x.shape[0], *net.output_shape(tuple(x.shape[1:])))
-        else:
+            with _without_autocast(x):
+                rows, ctx.kept = ctx.program.forward(detached(x), tuple(theta.values()))
+            shape = (x.shape[0], *net.output_shape(tuple(x.shape[1:])))
+            # A view could not be written into, as in-place activations do.
+            return rows if rows.shape == shape else rows.reshape(shape).clone()
+        with _without_autocast(x):
             ctx.steps, ctx.names = net.linearize(theta, x), list(net.layout.shapes)
-            output = ctx.steps.output
-        return output.clone() if output.data_ptr() == x.data_ptr() else output
+        # The steps may need their own later.
+        return ctx.steps.output.clone()
 
     @staticmethod
     def backward(ctx: Any, delta: Any) -> tuple[Any, ...]:
@@ -98,6 +105,11 @@ class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
                 "BackproofFunction: a second derivative is asked for (create_graph=True), expected first derivatives "
                 "alone; backproof.hvp and backproof.hessian give second ones."
             )
+        with _without_autocast(delta):
+            return BackproofFunction._pulled_back(ctx, delta)
+
+    @staticmethod
+    def _pulled_back(ctx: Any, delta: Any) -> tuple[Any, ...]:
         x, *parameters = ctx.saved_tensors
         if ctx.program is not None:
             return None, None, *ctx.program.backward(flatten(delta), x, parameters, ctx.kept)
@@ -110,6 +122,27 @@ class BackproofFunction(torch.autograd.Function):  # type: ignore[misc]
         back = ctx.steps.backward(flatten(delta), add, input_too=ctx.needs_input_grad[1])
         gradients = [blocks[name].view(p.shape) for name, p in zip(ctx.names, parameters, strict=True)]
         return None, None if back is None else back.view(x.shape), *gradients
+
+
+def _require_parameters(net: Network, parameters: Any) -> None:
+    expected = net.layout.shapes
+    if len(parameters) != len(expected):
+        raise OptionError(
+            f"BackproofFunction: {len(parameters)} parameters came, expected {len(expected)} in the order "
+            f"{', '.join(expected)}."
+        )
+    for (name, shape), tensor in zip(expected.items(), parameters, strict=True):
+        if tuple(tensor.shape) != shape:
+            raise ShapeError(
+                f"BackproofFunction: parameter {name!r} has shape {tuple(tensor.shape)}, expected {shape}; parameters "
+                f"come in the order {', '.join(expected)}."
+            )
+
+
+def _without_autocast(x: Any) -> Any:
+    """Return a context without autocasting: what is computed has the dtype of x and theta."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 class BackproofModule(nn.Module):  # type: ignore[misc]
@@ -135,7 +168,7 @@ class BackproofModule(nn.Module):  # type: ignore[misc]
             inner = to_torch(net, theta)
         self.calls = 0
         self._compiled = Compiled(self.net)
-        parts = inner.named_children() if type(inner) is nn.Sequential else [("0", inner)]
+        parts = children(inner) if type(inner) is nn.Sequential else [("0", inner)]
         for name, part in parts:
             self.add_module(name, part)
         self._places = [

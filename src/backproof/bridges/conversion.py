@@ -36,6 +36,7 @@ def from_torch(module: Any) -> tuple[Network, Parameters]:
     """
     if not isinstance(module, nn.Module):
         raise OptionError(f"from_torch: {module!r:.60} came, expected a torch.nn.Module such as nn.Sequential.")
+    _refuse_hooks(module, "the module")
     inside = children(module) if type(module) is nn.Sequential else [("0", module)]
     if not inside:
         raise OptionError("from_torch: the module is empty, expected at least one module in it.")
@@ -52,13 +53,19 @@ def _layer(module: Any, name: str) -> Layer:
             f"from_torch: {name}, {type(module).__name__}, is no layer here, expected one of {known}. A subclass may "
             "compute anything; write it as a layer, see docs/extending.md."
         )
+    _refuse_hooks(module, name)
+    parts = [_layer(part, f"{name}.{inner}") for inner, part in children(module)]
+    if type(module) is nn.Sequential and not parts:
+        raise OptionError(f"from_torch: {name}, Sequential, is empty, expected at least one module in it.")
+    return pair.read(module, parts)
+
+
+def _refuse_hooks(module: Any, name: str) -> None:
     for kind in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
         if getattr(module, kind):
             raise OptionError(
                 f"from_torch: {name}, {type(module).__name__}, has hooks, which would not run; remove them."
             )
-    parts = [_layer(part, f"{name}.{inner}") for inner, part in children(module)]
-    return pair.read(module, parts)
 
 
 def _tensors(module: Any) -> list[Any]:

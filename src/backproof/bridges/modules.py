@@ -86,7 +86,7 @@ class _Branches(nn.Module):  # type: ignore[misc]
 
     def outputs(self, x: Any) -> list[Any]:
         """Return what every branch makes of x."""
-        return [branch(x) for branch in self.children()]
+        return [branch(x) for branch in self._modules.values()]  # children() has each once
 
 
 class Sum(_Branches):

@@ -185,5 +185,8 @@ def pair_of_module(module: Any) -> Pair | None:
 
 
 def children(module: Any) -> list[tuple[str, Any]]:
-    """Return the modules that a container holds, with their names."""
-    return list(module.named_children())
+    """Return the modules that a container holds, with their names.
+
+    ``named_children`` would leave out a module that stands in a second place.
+    """
+    return [(name, part) for name, part in module._modules.items() if part is not None]

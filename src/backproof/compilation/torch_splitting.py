@@ -19,7 +19,7 @@ from ..network import Network
 from ..operators import Operator, ScaledIdentity
 from .passes import optimized
 from .planning import Plan, planned
-from .program import Statement, Trace, Value
+from .program import VIEWS, Statement, Trace, Value
 from .sizes import UntraceableError, text
 from .torch_fusion import fused
 from .torch_lowering import namespace_of
@@ -112,7 +112,9 @@ def _source(made: Trace, output: Value) -> tuple[str, dict[str, Any]]:
     second.append(f"return ({', '.join(result)},)" if result else "return ()")
     used = set(re.findall(r"\w+", "\n".join(line.split("  # ")[0] for line in second)))
     kept = sorted({s.target.name for s in made.statements if s.target in needed} & used)
-    first.append(f"return {writer.name(output)}, ({''.join(f'{name}, ' for name in kept)})")
+    # What the backward half reads must not change when the caller writes into the output.
+    own = ".clone()" if _root(made, output) in _roots(made, kept) else ""
+    first.append(f"return {writer.name(output)}{own}, ({''.join(f'{name}, ' for name in kept)})")
     parameters = "".join(f"{value.name}, " for value in made.parameters.values())
     x, y = made.inputs["x"].name, made.inputs["y"].name
     given = [f"({parameters}) = parameters"] * bool(parameters)
@@ -123,6 +125,21 @@ def _source(made: Trace, output: Value) -> tuple[str, dict[str, Any]]:
         [f"def backward({y}, {x}, parameters, kept):", *given, *taken, *second],
     ]
     return "\n\n\n".join("\n    ".join(part) for part in parts) + "\n", writer.constants
+
+
+def _roots(made: Trace, kept: list[str]) -> set[Value]:
+    """Return what the kept values are views of, and all that was given."""
+    return {_root(made, s.target) for s in made.statements if s.target.name in kept} | {
+        *made.inputs.values(), *made.parameters.values(),
+    }  # fmt: skip
+
+
+def _root(made: Trace, value: Value) -> Value:
+    """Return the value whose memory a view shares."""
+    views = {s.target: s.operands[0] for s in made.statements if s.operation in VIEWS or s.operation == "copy"}
+    while value in views:
+        value = views[value]
+    return value
 
 
 def _shaped(made: Trace, writer: "_Writer", name: str) -> str:
