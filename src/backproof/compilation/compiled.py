@@ -14,7 +14,7 @@ from ..losses import Loss
 from ..losses.base import require_loss
 from ..network import Network
 from ..parameters import Parameters
-from .lowering import LIBRARIES, Variant, variant
+from .lowering import LIBRARIES, Variant, require_kernels, variant
 from .program import Trace
 from .shapes import first_targets, input_shape_of
 from .sizes import UntraceableError
@@ -30,6 +30,7 @@ def compile(
     dtype: Any = "float32",
     library: str = "numpy",
     input_shape: tuple[int, ...] | None = None,
+    kernels: str | None = None,
 ) -> "Program":
     """Return loss and gradient of a network as a straight-line program.
 
@@ -44,9 +45,12 @@ def compile(
         dtype: of parameters and inputs, ``"float32"`` or ``"float64"``.
         library: ``"numpy"``, ``"torch"`` or ``"jax"``.
         input_shape: of one example, where the first layer does not tell it.
+        kernels: ``"numba"`` lets numba compile what stands between the products of matrices, for NumPy; that takes
+            a second or more at the first call, and the last digits may differ.
 
     Raises:
-        OptionError: ``loss`` is no loss, the library is unknown, or a number is impossible.
+        OptionError: ``loss`` is no loss, the library or ``kernels`` is unknown, or a number is impossible.
+        MissingExtraError: the library or numba is not installed.
         ShapeError: the layers do not fit one another or ``input_shape``.
         DtypeError: the dtype is not floating.
 
@@ -58,7 +62,8 @@ def compile(
         raise OptionError(f"compile: library={library!r:.40}, expected one of {', '.join(LIBRARIES)}.")
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
         raise OptionError(f"compile: batch={batch!r:.40}, expected a whole number of at least 1, or None.")
-    return Program(net, loss, batch, _floating(dtype), library, input_shape)
+    require_kernels("compile", kernels, library)
+    return Program(net, loss, batch, _floating(dtype), library, input_shape, kernels=kernels)
 
 
 def _floating(dtype: Any) -> Any:
@@ -75,7 +80,7 @@ class Program:
     """Loss and gradient of one network and loss, compiled: made by ``compile``.
 
     Attributes:
-        net, loss, dtype, library: what it was compiled for.
+        net, loss, dtype, library, kernels: what it was compiled for.
         compiled: whether it is; False if a layer cannot be traced.
         reason: why not, naming layer and line; empty if it is.
 
@@ -92,8 +97,9 @@ class Program:
         input_shape: tuple[int, ...] | None,
         *,
         silent: bool = False,
+        kernels: str | None = None,
     ) -> None:
-        self.net, self.loss, self.dtype, self.library = net, loss, dtype, library
+        self.net, self.loss, self.dtype, self.library, self.kernels = net, loss, dtype, library, kernels
         self.batch, self.reason = batch, ""
         self._variants: dict[Any, Any] = {}
         self._ready: dict[Any, Any] = {}
@@ -107,9 +113,9 @@ class Program:
             self._variant(*self._shown, batch or 2, False)
 
     @classmethod
-    def quiet(cls, net: Network, loss: Loss, dtype: Any) -> "Program":
+    def quiet(cls, net: Network, loss: Loss, dtype: Any, kernels: str | None = None) -> "Program":
         """Return a NumPy program that is made when it is first called, and without a warning if it cannot be."""
-        return cls(net, loss, None, np.dtype(dtype), "numpy", None, silent=True)
+        return cls(net, loss, None, np.dtype(dtype), "numpy", None, silent=True, kernels=kernels)
 
     @property
     def compiled(self) -> bool:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..arrays import library as library_of
-from ..errors import missing_extra
+from ..errors import OptionError, missing_extra
 from .passes import optimized
 from .program import Lowered, Trace
 from .sizes import UntraceableError
 from .tracing import trace
 
-__all__ = ["LIBRARIES", "Library", "Variant", "variant"]
+__all__ = ["KERNELS", "LIBRARIES", "Library", "Variant", "require_kernels", "variant"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ LIBRARIES = {
     "jax": Library("jax_lowering", "jax"),
 }
 
+KERNELS = {"numba": "numba_lowering"}
+"""Lowerings that compile the elementwise runs of NumPy programs, by the name of the compiler."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -66,6 +69,25 @@ class Variant:
     def run(self) -> Callable[..., Any]:
         """What is called."""
         return self.lowered.run  # type: ignore[no-any-return]
+
+
+def require_kernels(who: str, kernels: Any, library: str = "numpy") -> None:
+    """Raise unless kernels can be had.
+
+    Raises:
+        OptionError: the compiler is unknown, or not for this library.
+        MissingExtraError: it is not installed.
+    """
+    if kernels is None:
+        return
+    if not isinstance(kernels, str) or kernels not in KERNELS:
+        raise OptionError(f"{who}: kernels={kernels!r:.40}, expected None or {', '.join(map(repr, KERNELS))}.")
+    if library != "numpy":
+        raise OptionError(f"{who}: kernels={kernels!r} with library={library!r}, expected library='numpy'.")
+    try:
+        importlib.import_module(kernels)
+    except ImportError as error:
+        raise missing_extra(f"{who}: kernels={kernels!r}", kernels) from error
 
 
 def variant(known: dict[Any, Any], program: Any, shape: Any, targets: Any, n: int, weighted: bool) -> Variant:
@@ -82,7 +104,8 @@ def variant(known: dict[Any, Any], program: Any, shape: Any, targets: Any, n: in
     found = known.get((key, which))
     if found is None:
         found = known[key, which] = _traced(program, key, n)
-    module = importlib.import_module(f".{LIBRARIES[program.library].module}", __package__)
+    name = LIBRARIES[program.library].module if program.kernels is None else KERNELS[program.kernels]
+    module = importlib.import_module(f".{name}", __package__)
     style = module.style(found, n)
     result = known.get((key, which, style))
     if result is None:

@@ -4,6 +4,7 @@ import linecache
 import math
 import re
 import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from ..parameters import Parameters
 from .numpy_rules import lines
 from .numpy_writer import Writer
 from .planning import LINE, Plan, planned
-from .program import BINARY, UNARY, Lowered, Trace
+from .program import BINARY, UNARY, Lowered, Statement, Trace
 from .sizes import Size, evaluate, text
 
-__all__ = ["lower", "style"]
+__all__ = ["lower", "style", "written"]
 
 TURNED_UP_TO = 256
 """Batches of more than one and up to this many examples are kept one column an example."""
@@ -45,17 +46,22 @@ def _all_matrices(trace: Trace) -> bool:
 _REARRANGING = ("reshape", "index", "broadcast", "concat", "stack", "take", "take_along_axis")
 
 
-def lower(trace: Trace, turned: bool = False) -> Lowered:
+Body = Callable[[Trace, Writer], Iterable[tuple[str, str]]]
+"""Gives the lines of all statements, each with its comment."""
+
+
+def lower(trace: Trace, turned: bool = False, body: Body | None = None) -> Lowered:
     """Return the program of a trace.
 
     Args:
         trace: after the passes.
         turned: whether matrices of examples are kept with a column for every example.
+        body: how statements are written, if not each by its rule.
     """
     plan = planned(trace)
     writer = Writer(trace, plan, turned)
-    body = _body(trace, writer)
-    source = _source(trace, writer, body)
+    said = [*(body or _body)(trace, writer), _returned(trace, writer)]
+    source = _source(trace, writer, said)
     return Lowered(source, _Runner(trace, writer, source), lambda n: _memory(plan, writer, n))
 
 
@@ -64,14 +70,18 @@ def _memory(plan: Plan, writer: Writer, n: int) -> int:
 
 
 def _body(trace: Trace, writer: Writer) -> list[tuple[str, str]]:
-    """Return the statements' lines, each with its comment."""
-    body = []
-    for s in trace.statements:
-        written = lines(writer, s)
-        comment = f"{s.equation}, {text(s.shape)}" if s.equation else text(s.shape)
-        body += [(line, comment if number == 0 else "") for number, line in enumerate(written)]
+    return [line for s in trace.statements for line in written(writer, s)]
+
+
+def written(writer: Writer, s: Statement) -> list[tuple[str, str]]:
+    """Return a statement's lines, each with its comment."""
+    comment = f"{s.equation}, {text(s.shape)}" if s.equation else text(s.shape)
+    return [(line, comment if number == 0 else "") for number, line in enumerate(lines(writer, s))]
+
+
+def _returned(trace: Trace, writer: Writer) -> tuple[str, str]:
     loss = trace.outputs["loss"]
-    return [*body, (f"return {writer.name(loss)}{'[()]' if loss in writer.plan.roots else ''}", "")]
+    return f"return {writer.name(loss)}{'[()]' if loss in writer.plan.roots else ''}", ""
 
 
 def _source(trace: Trace, writer: Writer, body: list[tuple[str, str]]) -> str:
@@ -152,7 +162,7 @@ class _Runner:
     """Batch sizes whose buffers are kept."""
 
     def __init__(self, trace: Trace, writer: Writer, source: str) -> None:
-        names = _namespace(writer.constants)
+        names = {**_namespace(writer.constants), **writer.functions}
         file = f"<backproof program {id(self):x}>"
         exec(compile(source, file, "exec"), names)
         linecache.cache[file] = (len(source), None, source.splitlines(True), file)

@@ -28,6 +28,7 @@ class Writer:
         turned: whether matrices of examples are kept transposed.
         sections: lines by the function they stand in and the name they make.
         constants: arrays and numbers that the source refers to, by name.
+        functions: that the source calls besides NumPy's, by name.
         extra: bytes of what is kept besides the slots.
     """
 
@@ -35,6 +36,7 @@ class Writer:
         self.trace, self.plan, self.turned = trace, plan, turned
         self.sections: dict[str, dict[str, str]] = {"buffers": {}, "theta": {}, "gradient": {}, "inputs": {}}
         self.constants: dict[str, Any] = {}
+        self.functions: dict[str, Any] = {}
         self._made = {s.target: s for s in trace.statements if s.target in plan.roots}
         self._parameters = {value: name for name, value in trace.parameters.items()}
         self._inputs = set(trace.inputs.values())
