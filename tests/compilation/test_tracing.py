@@ -108,6 +108,53 @@ def test_a_layer_that_looks_at_the_batch_size_gets_programs_of_its_own(layer: An
     assert program.compiled
 
 
+class NumPyOwn(Elementwise):
+    """Written with functions of NumPy itself."""
+
+    def function(self, x: Any) -> Any:
+        return np.square(np.tanh(x)) + np.arange(4.0) * len(x)
+
+    def derivative(self, x: Any, y: Any) -> Any:
+        return 2 * np.tanh(x) * (1 - np.tanh(x) ** 2)
+
+
+class Widening(Elementwise):
+    """Makes float64 of everything."""
+
+    def function(self, x: Any) -> Any:
+        return x * np.ones(4)
+
+    def derivative(self, x: Any, y: Any) -> Any:
+        return x * 0 + np.ones(4)
+
+
+def test_elementwise_functions_of_numpy_itself_are_traced() -> None:
+    net, theta, x, y = network(NumPyOwn())
+    program = bp.compile(net, loss=bp.SquaredError(), dtype="float64")
+    for n in (6, 2, 6):
+        value, gradient = program(theta, x[:n], y[:n])
+        expected, vector = bp.value_and_gradient(net, theta, x[:n], y[:n], bp.SquaredError())
+        assert value == pytest.approx(expected, rel=1e-12)
+        np.testing.assert_allclose(gradient.vector, vector.vector, rtol=1e-11, atol=1e-13)
+    assert program.compiled
+
+
+def test_a_layer_that_changes_the_dtype_is_named_and_evaluated_the_ordinary_way() -> None:
+    net, theta, x, y = network(Widening())
+    theta, x, y = theta.astype("float32"), x.astype("float32"), y.astype("float32")
+    with pytest.warns(UserWarning, match=r"layer 1, Widening\(\): x2 has dtype float64, expected float32"):
+        program = bp.compile(net, loss=bp.SquaredError())
+    value, gradient = program(theta, x, y)
+    expected, vector = bp.value_and_gradient(net, theta, x, y, bp.SquaredError())
+    assert value == expected
+    np.testing.assert_array_equal(gradient.vector, vector.vector)
+
+
+def test_a_transpose_has_the_axes_in_the_opposite_order() -> None:
+    made = trace(bp.Network([bp.Flatten()]), bp.SquaredError(), (3, 5), ("float64", (15,)), "float64")
+    assert Symbol(Recorder(), made.inputs["x"]).T.shape[:2] == (5, 3)
+
+
 def test_guards_answer_as_a_large_batch_does() -> None:
     guards: set[Guard] = set()
     n = Size(1, guards)
@@ -124,7 +171,8 @@ def test_guards_answer_as_a_large_batch_does() -> None:
 @pytest.mark.parametrize(
     "asked",
     [
-        bool, float, int, list, np.asarray, np.exp, lambda x: x[0], lambda x: x[:2], lambda x: x.clip(0),
+        bool, float, int, list, len, np.asarray, np.sum, np.floor, np.add.reduce,
+        lambda x: x[0], lambda x: x[:2], lambda x: x.clip(0),
         lambda x: namespace(x).linalg, lambda x: x @ x, lambda x: x.__setitem__(0, 1), lambda x: x[x > 0],
         lambda x: namespace(x).reshape(x, (3, 5)), lambda x: x + namespace(x).ones((7, 3)), lambda x: x & x,
     ],

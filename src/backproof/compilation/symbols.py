@@ -19,9 +19,11 @@ class Recorder:
     Attributes:
         statements: so far.
         equation, layer: what the next statements belong to.
+        dtype: of inputs and parameters.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: Any = np.float64) -> None:
+        self.dtype = np.dtype(dtype)
         self.statements: list[Statement] = []
         self.equation = self.layer = ""
         self.name = "v"
@@ -124,6 +126,8 @@ def matmul(a: Any, b: Any) -> "Symbol":
     return recorder.record("matmul", (a, b), shape, _result_dtype("add", _kind(a), _kind(b)))
 
 
+_BITS = {"bitwise_and": "logical_and", "bitwise_or": "logical_or"}
+
 _METHODS = ("all", "any", "astype", "max", "mean", "min", "sum")
 """What NumPy's arrays offer as methods, too."""
 
@@ -139,8 +143,6 @@ class Symbol:
     __slots__ = ("recorder", "value")
     symbolic = True
     device = None
-    # NumPy then leaves ``array * symbol`` to the symbol.
-    __array_ufunc__ = None
     __hash__ = object.__hash__
 
     def __init__(self, recorder: Recorder, value: Value) -> None:
@@ -174,8 +176,8 @@ class Symbol:
 
     @property
     def T(self) -> "Symbol":
-        """The transpose of a matrix."""
-        return self.mT
+        """The axes in the opposite order."""
+        return self.permuted(tuple(range(self.ndim))[::-1])
 
     def permuted(self, axes: tuple[int, ...]) -> "Symbol":
         """Return the axes in another order."""
@@ -246,8 +248,23 @@ class Symbol:
             raise UntraceableError("the examples are gone through one by one")
         return iter([self[i, ...] for i in range(self.shape[0])])
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **keywords: Any) -> Any:
+        if method != "__call__" or keywords:
+            raise UntraceableError(f"np.{ufunc.__name__} is used in a special way, expected the array API")
+        if ufunc.__name__ in _BITS:
+            return _logical(_BITS[ufunc.__name__])(self, next(o for o in operands if o is not self))
+        return getattr(self.__array_namespace__(), ufunc.__name__)(*operands)
+
+    def __array_function__(self, function: Any, *_: Any) -> Any:
+        raise UntraceableError(f"np.{function.__name__} is applied, expected the array API, as in namespace(x)")
+
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise UntraceableError("a function of NumPy itself is applied, expected namespace(x)")
+        raise UntraceableError("numbers are asked for, to make an array of NumPy")
+
+    def __len__(self) -> int:
+        if isinstance(self.shape[0], Size):
+            raise UntraceableError("the number of examples is asked for by len(), expected x.shape[0]")
+        return int(self.shape[0])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise UntraceableError("an array is written to, expected a new one")

@@ -54,7 +54,7 @@ def trace(
     Raises:
         UntraceableError: an operation cannot be written down; the message names the layer and the line.
     """
-    recorder, guards = Recorder(), set[Guard]()
+    recorder, guards = Recorder(dtype), set[Guard]()
     n: Any = Size(1, guards) if batch is None else batch
     inputs = {
         "x": Value("x0", (n, *shape), np.dtype(dtype), "input"),
@@ -132,9 +132,19 @@ class Spoken:
             recorder.layer, recorder.equation, recorder.name = before
 
     def call(self, symbol: Any, name: str) -> None:
-        """Name what a block has computed."""
-        if isinstance(symbol, Symbol) and symbol.value.kind == "computed":
-            symbol.value.name = name
+        """Name what a block has computed.
+
+        Raises:
+            UntraceableError: its dtype is not that of inputs and parameters.
+        """
+        if not isinstance(symbol, Symbol) or symbol.value.kind != "computed":
+            return
+        symbol.value.name = name
+        if symbol.dtype != self.recorder.dtype:
+            made = next(s for s in reversed(self.recorder.statements) if s.target is symbol.value)
+            raise UntraceableError(
+                f"{made.layer}: {name} has dtype {symbol.dtype}, expected {self.recorder.dtype} as x has"
+            )
 
     def wrapped(self, layer: Layer, place: tuple[int, ...]) -> Layer:
         """Return the layer, saying its name in everything it does; combinators keep their own formulas."""

@@ -26,7 +26,7 @@ def trace_jacobian(net: Network, shape: tuple[int, ...], dtype: Any, batch: int)
     Raises:
         UntraceableError: an operation cannot be written down; the message names the layer and the line.
     """
-    recorder, guards = Recorder(), set[Guard]()
+    recorder, guards = Recorder(dtype), set[Guard]()
     x = Value("x0", (Size(1, guards), *shape), np.dtype(dtype), "input")
     parameters = {
         name: Value(parameter_name(name), own, np.dtype(dtype), "parameter") for name, own in net.layout.shapes.items()
@@ -38,6 +38,7 @@ def trace_jacobian(net: Network, shape: tuple[int, ...], dtype: Any, batch: int)
     product = Jacobian(factors, net.output_shape(shape), shape, batch, steps.output)
     with spoken.saying("A_L ... A_1 multiplied out", "J = A_L ... A_1", "J_"):
         matrix = product.evaluate().dense(steps.output)
-        J = recorder.record("broadcast", (matrix,), (x.shape[0], *product.shape), x.dtype)
+        wanted = (x.shape[0], *product.shape)
+        J = matrix if matrix.shape == wanted else recorder.record("broadcast", (matrix,), wanted, x.dtype)
     spoken.call(J, "J")
     return Trace({"x": x}, parameters, tuple(recorder.statements), {"J": J.value}, frozenset(guards))
