@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import backproof as bp
+from backproof.derivation import explain
 from backproof.derivation.pages import Extras, frame, html, pictures
-from browsing import PHONE, Watch, chromium, flat_formulas, opened, overflow, pale, screenshot, serious
+from browsing import PHONE, chromium, flat_formulas, opened, overflow, pale, screenshot, serious
 from explained import derivation
 
 NAMES = ("small", "images", "deep")
@@ -328,6 +330,17 @@ def test_a_heat_map_paints_the_numbers_it_stands_for(calm: Callable[[str], Any])
     assert strongest == [int(wanted[i : i + 2], 16) for i in (1, 3, 5)]
 
 
+def test_cells_that_stand_for_several_entries_are_not_summed(browser: Any, tmp_path: Path) -> None:
+    net = bp.Network([bp.Linear(130, 3)])
+    x, y = np.linspace(-1, 1, 130)[None], np.array([1])
+    html(explain(net, net.initialize(0, "float64"), x, y, bp.CrossEntropy()), tmp_path / "page.html")
+    with opened(browser, tmp_path / "page.html", reduced_motion="reduce") as page:
+        step(page, 2)
+        page.locator(".steps > li.now [data-part=result] canvas").first.hover()
+        told = page.locator(".steps > li.now .readout").first.inner_text()
+        assert re.fullmatch(r"Entry \(1, \d+\) ≈ [−.\de]+; the largest of its cell; .*", told)
+
+
 def test_the_legend_deepens_as_the_cells_do(calm: Callable[[str], Any]) -> None:
     page = calm("images")
     with Image.open(io.BytesIO(page.locator(".card .bar").first.screenshot())) as picture:
@@ -364,46 +377,3 @@ def test_in_a_notebook_the_page_stays_in_its_frame(browser: Any, tmp_path: Path)
         assert flat_formulas(inside) == []
         inside.click("[data-step=next]")
         assert "Step 2 of 7" in inside.locator(".status").inner_text()
-
-
-# -- the tests themselves -------------------------------------------------------------------------------------
-
-WORD = "<!doctype html><html lang=en><title>t</title><main><h1>t</h1>"
-
-
-@pytest.mark.parametrize(
-    ("fault", "complaint"),
-    [
-        ("<img alt='' src='https://example.invalid/a.png'>", "asked for"),
-        ("<link rel=stylesheet href='other.css'>", "asked for"),
-        ("<script>console.error('no')</script>", "reported"),
-        ("<script>throw Error('no')</script>", "reported"),
-    ],
-)
-def test_the_watch_sees_requests_and_errors(browser: Any, tmp_path: Path, fault: str, complaint: str) -> None:
-    path = tmp_path / "faulty.html"
-    path.write_text(WORD + fault)
-    with pytest.raises(AssertionError, match=complaint), opened(browser, path) as page:
-        page.wait_for_timeout(50)
-
-
-def test_the_watch_sees_nothing_in_a_sound_page(browser: Any, tmp_path: Path) -> None:
-    path = tmp_path / "sound.html"
-    path.write_text(WORD)
-    with opened(browser, path) as page:
-        page.wait_for_timeout(50)
-
-
-def test_formulas_without_size_pages_too_wide_and_text_too_pale_are_seen(browser: Any, tmp_path: Path) -> None:
-    path = tmp_path / "faulty.html"
-    path.write_text(f"{WORD}<math></math><p style='width:5000px;color:#ccc;background:#fff'>pale</p>")
-    with opened(browser, path) as page:
-        assert len(flat_formulas(page)) == 1
-        assert overflow(page) > 1000
-        assert [finding.partition(":")[0] for finding in serious(page)] == ["color-contrast"]
-
-
-def test_a_watch_complains_only_of_what_it_saw() -> None:
-    Watch("file:///a").check()
-    with pytest.raises(AssertionError, match="asked for"):
-        Watch("file:///a", ["https://b"]).check()

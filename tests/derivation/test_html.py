@@ -18,7 +18,7 @@ from backproof.derivation.expressions import Symbol
 from backproof.derivation.figures import figure
 from backproof.derivation.languages import english_page
 from backproof.derivation.naming import Names
-from backproof.derivation.pages import Extras, Table, font, frame, html, page
+from backproof.derivation.pages import Extras, Table, font, frame, html, page, structures
 from backproof.derivation.pages.formulas import Formulas
 from backproof.derivation.pages.heat import CELLS, STEPS, ZERO, coarse, heat
 from backproof.derivation.pages.numerals import entries, entry
@@ -209,12 +209,21 @@ def test_a_page_speaks_another_language_wherever_it_is_translated() -> None:
     unused |= {"reduced", "kronecker", "gradient_shape", "gradient_block", "block", "norm"}
     unused |= {key.removeprefix("page_") for key in translated if key.startswith(("page_training", "page_flow"))}
     unused |= {"validation_loss", "epoch"}
+    shown = {"structure_dense", "structure_kronecker", "structure_identity"}
+    unused |= {key.removeprefix("page_") for key in translated if key.startswith("page_structure")} - shown
     silent = {key.removeprefix("page_") for key, value in translated.items() if value not in text}
     assert silent <= unused
     assert "Next step" not in text
 
 
 # -- pictures -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", structures._PATTERNS)
+def test_every_structure_has_a_word_and_one_that_is_not_known_its_own_name(name: str) -> None:
+    assert structures.word(name, SAY).lower() == name
+    assert structures.word(name, lambda key: key).startswith("structure_")
+    assert structures.word("woven", SAY) == "woven"
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,22 @@ REASONS: dict[str, str] = {
     "page_norm": "norm {norm}",
     "page_too_large": "too large to be drawn",
     "page_reduced": "each cell shows the largest of up to {down} × {across} entries",
+    # the structures of matrices
+    "page_structure_dense": "dense",
+    "page_structure_diagonal": "diagonal",
+    "page_structure_identity": "identity",
+    "page_structure_scaled_identity": "scaled identity",
+    "page_structure_kronecker": "Kronecker",
+    "page_structure_low_rank_update": "low-rank update",
+    "page_structure_selection": "selection",
+    "page_structure_block_diagonal": "block diagonal",
+    "page_structure_direct_sum": "direct sum",
+    "page_structure_stack": "stack",
+    "page_structure_column": "column",
+    "page_structure_row": "row",
+    "page_structure_spread": "spread",
+    "page_structure_sum": "sum",
+    "page_structure_product": "product",
     # the walk
     "page_walk": "Step by step, with the numbers",
     "page_walk_lead": "Forward the layers turn the input into the output. Backward, delta, a row, is multiplied by one "
@@ -86,6 +102,7 @@ REASONS: dict[str, str] = {
     "page_script_entry": "Entry ([row], [column])",
     "page_script_zero": "every product in the sum is 0",
     "page_script_formula": "Formula, wider than its place",
+    "page_script_reduced": "the largest of its cell; the row and the column that made it are framed",
     "page_script_more": "[count] products that are not 0",
     # the ends
     "page_training": "How it was trained",

@@ -7,7 +7,7 @@ from html import escape
 from typing import final
 
 from ..lines import Derivation, Fold, LayerFacts, Section
-from .structures import graph
+from .structures import graph, word
 
 WIDTH, HEIGHT = 152, 122
 """Of one box with the arrow before it."""
@@ -83,9 +83,9 @@ def _single(facts: LayerFacts, largest: int, linked: bool, say: Callable[..., st
     m, n = facts.jacobian.shape
     drawn = graph(facts.name, 60, 62, 70, 20)
     name = _text(_MIDDLE - 8 if drawn else _MIDDLE + 4, _word(facts.name))
-    detail = _text(_HALF + 82, f"{m}×{n} {facts.jacobian.structure}", "detail")
+    structure = word(facts.jacobian.structure, say)
+    detail = _text(_HALF + 82, f"{m}×{n} {structure}", "detail")
     inside = _trapezoid(n, m, largest) + name + drawn + detail
-    structure = facts.jacobian.structure
     label = say("box", layer=facts.index, label=facts.label, n=n, m=m, structure=structure)
     return Box(_svg(_size(facts.input_shape), inside), label, f"layer-{facts.index}" if linked else "")
 

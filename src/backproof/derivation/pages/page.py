@@ -16,7 +16,7 @@ from .formulas import Formulas
 from .pictures import Gallery
 
 STYLES, SCRIPTS = ("base.css", "figures.css"), ("heat.js", "entries.js", "stepper.js", "scroll.js")
-SPOKEN = ("step", "entry", "zero", "more", "formula")
+SPOKEN = ("step", "entry", "zero", "more", "reduced", "formula")
 """What the script says, by the ends of the keys in the language file."""
 
 

@@ -18,7 +18,7 @@ from .chain import chain, runs
 from .formulas import Formulas, signs
 from .pictures import WHOLE, Gallery, Picture
 from .plots import spectrum_curve, training_curve
-from .structures import pattern
+from .structures import pattern, word
 from .walk import walk
 
 Part = dict[str, Any]
@@ -205,7 +205,7 @@ def _card(facts: LayerFacts, formulas: Formulas, gallery: Gallery) -> dict[str, 
     return {
         "name": formulas.print(facts.jacobian_symbol),
         "label": formulas.say("layer", layer=facts.index, label=facts.label),
-        "structure": facts.jacobian.structure,
+        "structure": word(facts.jacobian.structure, formulas.say),
         "pattern": Markup(pattern(facts.jacobian.structure)),
         "picture": gallery.matrix(facts.jacobian, label, painted=True),
         "blocks": blocks,
@@ -223,7 +223,7 @@ def _block(name: str, block: Figure, formulas: Formulas, gallery: Gallery) -> di
     made: dict[str, Any] = {
         "pattern": Markup(pattern(block.structure)),
         "name": name,
-        "note": f"{block.shape[0]:,} × {block.shape[1]:,}, {block.structure}",
+        "note": f"{block.shape[0]:,} × {block.shape[1]:,}, {word(block.structure, formulas.say)}",
         "says": says,
         "picture": None,
     }

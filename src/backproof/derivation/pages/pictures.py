@@ -9,6 +9,7 @@ import numpy as np
 from ..figures import Figure, figure
 from .heat import CELLS, Heat, coarse, heat
 from .numerals import entries, entry
+from .structures import word
 
 TYPESET, TABLE = 8, 31
 """The most rows and columns of a matrix that is typeset, and of one that is a table; a larger one is painted."""
@@ -86,13 +87,13 @@ class Gallery:
         """
         made = values if isinstance(values, Figure) else figure(np.atleast_2d(np.asarray(values, dtype=np.float64)))
         m, n = made.shape
-        words = [f"{m:,} × {n:,}", made.structure if structure is None else structure]
+        words = [f"{m:,} × {n:,}", word(made.structure, self.say) if structure is None else structure]
         if made.size > DRAWN:
             note = ", ".join([*words, self.say("too_large")])
             return Picture("none", m, n, name, f"{label}: {note}", note)
         array = made.array() if made.size <= WHOLE else None
         norm = made.norm() if array is None else float(np.linalg.norm(array))
-        note = ", ".join(word for word in (*words, self.say("norm", norm=entry(norm))) if word)
+        note = ", ".join(one for one in (*words, self.say("norm", norm=entry(norm))) if one)
         if array is None or painted or max(m, n) > TABLE:
             cells_of = heat(made.heat(CELLS) if array is None else coarse(array), m, n)
             scale, reduced = entry(cells_of.scale), self._reduction(cells_of)

@@ -52,6 +52,12 @@ def pattern(structure: str) -> str:
     return f'<svg viewBox="0 0 {SIDE + 1} {SIDE + 1}" aria-hidden="true" focusable="false">{_FRAME}{inside}</svg>'
 
 
+def word(structure: str, say: Callable[..., str]) -> str:
+    """Return what the page calls a structure in its language; one that is not known, by its own name."""
+    known = structure in _PATTERNS
+    return say(f"structure_{structure.replace(' ', '_').replace('-', '_')}") if known else structure
+
+
 def graph(name: str, x: float, y: float, width: float, height: float) -> str:
     """Return the graph of an elementwise layer on [-3, 3] inside a box, as SVG; empty for any other layer."""
     points = _curve(name)

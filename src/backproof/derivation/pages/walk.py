@@ -12,6 +12,7 @@ from ..naming import LOSS, Names
 from .chain import runs
 from .formulas import Formulas
 from .pictures import TYPESET, WHOLE, Gallery, Picture
+from .structures import word
 
 
 @final
@@ -140,7 +141,7 @@ class _Walk:
             return Step(title, last.index, True, formula, says, after)
         parts = (replace(left, part="left"), self._jacobian(last), self._row(symbol, values, "result"))
         m, n = last.jacobian.shape
-        says = self.say("backward_says", m=m, n=n, structure=last.jacobian.structure)
+        says = self.say("backward_says", m=m, n=n, structure=word(last.jacobian.structure, self.say))
         return Step(title, last.index, True, formula, says, parts, tuple(self._fallen(last)))
 
     # -- gradients ----------------------------------------------------------------------------------------------
@@ -166,7 +167,9 @@ class _Walk:
         left = self._row(facts.delta_symbol, facts.delta, "left")
         right = self.gallery.matrix(block, self.say("block", name=name), self.formulas.block(facts, name), "right")
         row = self.gallery.matrix(gradient.reshape(1, -1), label, self.formulas.word(label), "result", "")
-        return Fallen(formula, self.say("gradient_block", structure=block.structure), (left, right, row))
+        return Fallen(
+            formula, self.say("gradient_block", structure=word(block.structure, self.say)), (left, right, row)
+        )
 
     def _factors(self, facts: LayerFacts, symbol: Symbol, state: Any) -> tuple[Picture, Picture]:
         """Return delta as a column and the layer's input as a row."""

@@ -18,6 +18,11 @@ function cell(side, row, column) {
   return side.element.querySelector(`[data-entry="${row},${column}"]`);
 }
 
+function reduced(side) {
+  const heat = side.canvas && grid(side.canvas);
+  return heat && (heat.height !== heat.rows || heat.width !== heat.columns);
+}
+
 function value(side, row, column) {
   if (!side.canvas) return Number(cell(side, row, column).dataset.value);
   const heat = grid(side.canvas);
@@ -61,6 +66,8 @@ function account(left, right, result, row, column) {
   const about = [left, right, result].some((side) => side && side.canvas) ? "≈" : "=";
   const name = `${say("entry", { row: row + 1, column: column + 1 })} ${about} ${shown(value(result, row, column))}`;
   if (!left || !right) return name;
+  // A cell that stands for several entries gives the largest of them: sums of those would be wrong.
+  if ([left, right, result].some(reduced)) return `${name}; ${say("reduced")}`;
   const count = columnsOf(left);
   const terms = Array.from({ length: count }, (_, k) => [value(left, row, k), value(right, k, column)]);
   const kept = terms.filter(([a, b]) => a !== 0 && b !== 0).sort((a, b) => Math.abs(b[0] * b[1]) - Math.abs(a[0] * a[1]));
