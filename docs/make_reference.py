@@ -24,6 +24,7 @@ SECTIONS = {
     "Data": "data",
     "Models": "model",
     "Programs": "compilation",
+    "Written programs": "compilation.writing",
     "PyTorch": "bridges",
     "Exercises": "exercises",
     "Checks": "checking",
