@@ -48,6 +48,19 @@ def test_training_has_the_same_numbers_compiled_or_not(name: str, weights: bool)
     np.testing.assert_allclose(*losses, rtol=1e-11)
 
 
+def test_training_has_the_same_numbers_with_kernels_and_the_same_bits_each_time() -> None:
+    kernels, plain = (fitted("plain", True, True, kernels=kernels) for kernels in ("numba", None))
+    np.testing.assert_allclose(kernels.theta.vector, plain.theta.vector, rtol=1e-9, atol=1e-12)
+    again = fitted("plain", True, True, kernels="numba")
+    np.testing.assert_array_equal(again.theta.vector, kernels.theta.vector)
+
+
+def test_impossible_kernels_are_refused() -> None:
+    assert Training(kernels="numba").describe()["kernels"] == "numba"
+    with pytest.raises(bp.errors.OptionError, match="Training: kernels='c', expected None or 'numba'"):
+        Training(kernels="c")
+
+
 def test_training_is_compiled_where_it_can_be_and_only_if_wanted() -> None:
     loss = bp.CrossEntropy()
     for name, expected in (("plain", True), ("dropout", False)):

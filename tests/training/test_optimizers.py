@@ -43,6 +43,26 @@ def quadratic_gradient(w, noise):
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("size", [7, 2 * BLOCK + 5])
 def test_fifty_steps_equal_torch(name, weight_decay, dtype, tolerance, size):
+    follow_torch(name, weight_decay, dtype, tolerance, size)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
+@pytest.mark.parametrize("name", ["adam", "adamw", "momentum"])
+def test_fifty_steps_with_kernels_equal_torch(name, dtype, tolerance):
+    follow_torch(name, 0.1, dtype, tolerance, BLOCK + 5, kernels="numba")
+
+
+def test_a_subclass_of_adam_keeps_its_own_update_with_kernels():
+    class Still(Adam):
+        def _update(self, w, g, s, moments, c):
+            pass
+
+    w = np.ones(3)
+    Still().step(w, np.ones(3), Still().start(w), 0.1, kernels="numba")
+    np.testing.assert_array_equal(w, 1)
+
+
+def follow_torch(name, weight_decay, dtype, tolerance, size, kernels=None):
     ours, theirs = PAIRS[name]
     random = np.random.default_rng(3)
     w = random.standard_normal(size).astype(dtype)
@@ -52,7 +72,7 @@ def test_fifty_steps_equal_torch(name, weight_decay, dtype, tolerance, size):
     for _ in range(50):
         noise = random.standard_normal(size).astype(dtype) * 0.1
         parameter.grad = torch.tensor(quadratic_gradient(parameter.detach().numpy(), noise))
-        ours.step(w, quadratic_gradient(w, noise), memory, ours.learning_rate, weight_decay)
+        ours.step(w, quadratic_gradient(w, noise), memory, ours.learning_rate, weight_decay, kernels)
         optimizer.step()
         worst = max(worst, float(np.abs(w - parameter.detach().numpy()).max()))
     scale = float(np.abs(w).max())

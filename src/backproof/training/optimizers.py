@@ -92,6 +92,7 @@ class Optimizer(ABC):
         memory: Memory,
         learning_rate: float,
         weight_decay: float | Array = 0.0,
+        kernels: str | None = None,
     ) -> None:
         """Take one step in place.
 
@@ -106,16 +107,18 @@ class Optimizer(ABC):
             learning_rate: of this step.
             weight_decay: lambda; ``lambda theta`` is added to the gradient, or if the optimiser is decoupled
                 ``learning_rate lambda theta`` is taken from theta.
+            kernels: ``"numba"`` lets numba compile the update where that pays (Adam's).
         """
         memory.count += 1
         # Beside arrays, NumPy takes its own numbers faster than Python's.
         coefficients = [np.array(c, vector.dtype) for c in self._coefficients(memory.count, learning_rate)]
         decays = isinstance(weight_decay, np.ndarray) or weight_decay != 0
+        update = self._update if kernels is None else self._compiled_update
         for where, w, g, s, *moments in memory.blocks(vector, gradient):
             if decays:
                 part = weight_decay[where] if isinstance(weight_decay, np.ndarray) else weight_decay
                 self._decay(w, g, s, part, learning_rate)
-            self._update(w, g, s, moments, coefficients)
+            update(w, g, s, moments, coefficients)
         if memory.count % self._flush_interval == 0:
             _flush(memory)
 
@@ -137,6 +140,10 @@ class Optimizer(ABC):
     @abstractmethod
     def _update(self, w: Array, g: Array, s: Array, moments: list[Array], c: Coefficients) -> None:
         """Update one block in place; ``s`` is scratch."""
+
+    def _compiled_update(self, w: Array, g: Array, s: Array, moments: list[Array], c: Coefficients) -> None:
+        """Update one block as ``_update`` does, with a compiled loop if there is one."""
+        self._update(w, g, s, moments, c)
 
     @property
     def _decay_rate(self) -> float:
@@ -305,6 +312,15 @@ class Adam(Optimizer):
         np.divide(m, s, out=s)
         s *= c[1]
         w -= s
+
+    def _compiled_update(self, w: Array, g: Array, s: Array, moments: list[Array], c: Coefficients) -> None:
+        from .kernels import adam
+
+        # A subclass with a rule of its own keeps it.
+        if type(self)._update is Adam._update:
+            adam()(w, *moments, g, *c)
+        else:
+            self._update(w, g, s, moments, c)
 
 
 @dataclass(frozen=True)

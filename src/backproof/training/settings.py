@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
+from ..compilation.lowering import require_kernels
 from ..errors import OptionError, unknown_name
 from .optimizers import OPTIMIZERS, Adam, Optimizer
 from .schedules import SCHEDULES, Constant, Schedule
@@ -34,9 +35,12 @@ class Training:
         shuffle: whether every epoch has an order of its own.
         compile: whether loss and gradient run as a compiled program where the layers can be traced. The numbers are
             the same up to rounding.
+        kernels: ``"numba"`` lets numba compile what stands between the products of matrices, and Adam's update; worth
+            its seconds of compiling in a long training of a small network. The last digits may differ.
 
     Raises:
         OptionError: a setting is impossible, or a name unknown (with the nearest).
+        MissingExtraError: numba is not installed.
     """
 
     epochs: int = 100
@@ -51,6 +55,7 @@ class Training:
     seed: int = 0
     shuffle: bool = True
     compile: bool = True
+    kernels: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "optimizer", optimizer_from(self.optimizer))
@@ -63,6 +68,7 @@ class Training:
             raise OptionError("Training: clip_norm=0, expected a positive number or None.")
         if not isinstance(self.compile, bool):
             raise OptionError(f"Training: compile={self.compile!r:.40}, expected True or False.")
+        require_kernels("Training", self.kernels)
         if self.decayed not in DECAYED:
             raise unknown_name("choice of decayed parameters", str(self.decayed), DECAYED)
 

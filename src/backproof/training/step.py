@@ -53,7 +53,9 @@ class Stepper:
         elif weights is not None:
             mean_weight = 1.0
         random = net.training(0) is not net
-        program = Program.quiet(net, loss, theta.vector.dtype) if settings.compile and not random else None
+        program = None
+        if settings.compile and not random:
+            program = Program.quiet(net, loss, theta.vector.dtype, settings.kernels)
         return cls(net, loss, settings, per_epoch, random, decay_of(theta, settings), mean_weight, program)
 
     def take(self, state: State, x: Array, y: Array, weights: Array | None, scale: float, index: Any) -> float:
@@ -82,7 +84,9 @@ class Stepper:
             raise renamed(error, f"step {number + 1} (epoch {state.epoch + 1})", lambda row: int(place[row])) from None
         settings = self.settings
         rate = settings.optimizer.learning_rate * settings.schedule.factor(number, self.per_epoch, settings.epochs)
-        settings.optimizer.step(state.theta.vector, gradient.vector, state.memory, rate, self.weight_decay)
+        settings.optimizer.step(
+            state.theta.vector, gradient.vector, state.memory, rate, self.weight_decay, settings.kernels
+        )
         return float(value)
 
     def _differentiate(
