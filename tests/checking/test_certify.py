@@ -258,7 +258,8 @@ def test_what_cannot_be_certified_is_refused_in_words() -> None:
     refused(DtypeError, "theta has dtype object", theta=theta.with_vector(theta.vector.astype(object)))
     refused(DtypeError, "one dtype", x=x.astype("float32"))
     refused(DtypeError, "expected an array", x=3.0)
-    refused(DtypeError, "theta is of type", theta={"0.weight": 1})
+    refused(DtypeError, "theta is of type dict, expected Parameters", theta={"0.weight": 1})
+    refused(DtypeError, "theta is of type dict", theta={"0.weight": 1}, y=np.ones((2, 3)))
     refused(ShapeError, "y has 1 targets, expected 2", y=y[:1])
     refused(OptionError, "write CrossEntropy\\(\\) with brackets", loss=bp.CrossEntropy)
     for precision in (1, 2.5, True, "many"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import backproof as bp
 from backproof import Cause, assert_derivative, check
-from backproof.errors import BackproofError, DtypeError, NonFiniteError, OptionError, ShapeError
+from backproof.errors import DtypeError, NonFiniteError, OptionError, ShapeError
 from backproof.operators import Diagonal
 
 RNG = np.random.default_rng(3)

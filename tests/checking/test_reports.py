@@ -116,7 +116,7 @@ def test_the_fixture_fails_a_test_with_the_report(tmp_path: Path) -> None:
         "def test_right(check_derivative):\n    check_derivative(np.sin, np.ones(3), jacobian=np.cos)\n"
         "def test_wrong(check_derivative):\n    check_derivative(np.sin, np.ones(3), jacobian=np.sin)\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "backproof.checking.plugin", "test_sine.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "test_sine.py"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 1
     assert "1 failed, 1 passed" in run.stdout

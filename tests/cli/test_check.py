@@ -39,6 +39,19 @@ def loud(x):
 def loud_gradient(x):
     return x
 
+def leaving(x):
+    raise SystemExit(3)
+
+def leaving_vjp(x, u):
+    return x
+
+def talking(x):
+    print("here I am")
+    return x
+
+def talking_vjp(x, u):
+    return u
+
 class Layer:
     pass
 """
@@ -80,6 +93,12 @@ def test_inputs_come_from_files_and_shapes(cli, file, tmp_path):
     assert "no array 'middle'" in cli("check", f"{file}::product", "--input", "b.npz:middle").error
 
 
+def test_what_the_file_prints_stays_out_of_the_report(cli, file):
+    result = cli("check", f"{file}::talking", "--input", 3, "--json")
+    assert json.loads(result.out)["ok"]
+    assert "here I am" in result.err
+
+
 def test_json_and_page(cli, file, tmp_path):
     result = cli("check", f"{file}::softmax", "--input", 5, "--jacobian", "diagonal", "--json", "--html", "page.html")
     assert result.code == 1
@@ -106,7 +125,9 @@ def test_a_torch_function_is_checked_from_the_shell(cli, tmp_path):
         (["layers.py::softmax", "--input", "3", "--dtype", "int8"], "expected float64 or float32"),
         (["layers.py::softmax", "--input", "3", "--oracle", "none"], "oracle='none'"),
         (["layers.py::diagonal", "--input", "3"], "without a derivative"),
-        (["layers.py::loud", "--input", "3"], "RuntimeError: no such luck"),
+        (["layers.py::loud", "--input", "3"], "RuntimeError: no such luck (layers.py, line 29)"),
+        (["layers.py::leaving", "--input", "3"], "SystemExit: 3 (layers.py, line"),
+        (["layers.py::product", "--input", "3"], "missing 1 required positional argument: 'b'"),
         (["broken.py::f", "--input", "3"], "running 'broken.py' failed: ZeroDivisionError"),
         (["text.txt::f", "--input", "3"], "no Python file"),
         (["layers.py::softmax", "--input", "3", "--html", "no/where.html"], "does not exist"),

@@ -123,7 +123,11 @@ def _targets(theta: Parameters, y: Array) -> Array:
 
 
 def _require_floats(theta: Any, x: Any) -> None:
-    """Raise DtypeError for numbers that have no last place."""
+    """Raise DtypeError for numbers that have no last place, and for what holds no parameters."""
+    if not isinstance(theta, Parameters):
+        raise DtypeError(
+            f"certify: theta is of type {type(theta).__name__}, expected Parameters, as of net.initialize(seed=0)."
+        )
     for what, array in (("theta", getattr(theta, "vector", None)), ("x", x)):
         if hasattr(array, "dtype") and dtype_name(array) not in FLOATING:
             raise DtypeError(f"certify: {what} has dtype {dtype_name(array)}, expected float32 or float64.")

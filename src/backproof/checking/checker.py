@@ -15,6 +15,7 @@ from ..network import Network
 from ..options import check_whole
 from .inspection import inspect_problem
 from .own_subjects import factors, layer_problem, loss_problem, network_problem
+from .plain import title_of
 from .report import Report
 from .subjects import problem_of
 
@@ -62,11 +63,17 @@ def check(
     Raises:
         OptionError, DtypeError, ShapeError, NonFiniteError: there is nothing to check, or an input holds NaN.
     """
-    points = check_whole("check", "points", points, 1)
+    points, seed = check_whole("check", "points", points, 1), check_whole("check", "seed", seed, 0)
     if oracle not in ORACLES:
         raise OptionError(f"check: oracle={oracle!r}, expected one of {', '.join(ORACLES)}.")
     given = {"jacobian": jacobian, "vjp": vjp, "jvp": jvp, "gradient": gradient}
-    if isinstance(subject, Layer | Loss | Network):
+    ours = isinstance(subject, Layer | Loss | Network)
+    extra = given if ours else {"theta": theta, "y": y, "loss": loss}
+    for option, value in extra.items():
+        if value is not None:
+            whose = "which brings its own derivative" if ours else "expected with a layer, a loss or a network alone"
+            raise OptionError(f"check: {option}= came for {title_of(subject)}, {whose}; leave it out.")
+    if ours:
         return _own(subject, inputs, theta, y, loss, seed, oracle)
     with np.errstate(all="ignore"):
         return inspect_problem(problem_of(subject, inputs, given, names), oracle, seed, points)
@@ -82,11 +89,16 @@ def _own(subject: Any, inputs: tuple[Any, ...], theta: Any, y: Any, loss: Any, s
     x = inputs[0]
     require_floating(to_numpy(x), f"check: the input of {who}")
     if isinstance(subject, Layer):
+        if y is not None or loss is not None:
+            raise OptionError(f"check: {'loss' if y is None else 'y'}= came for a layer; leave it out.")
         return inspect_problem(layer_problem(subject, x, theta, seed), oracle, seed)
     if isinstance(subject, Loss):
         return inspect_problem(loss_problem(subject, x, y), oracle, seed)
     if loss is not None:
         require_loss("check", loss)
+    if (loss is None) != (y is None):
+        came, other = ("loss", "y") if y is None else ("y", "loss")
+        raise OptionError(f"check: {came}= came for {who} without {other}=, expected both or none.")
     theta = subject.initialize(seed, dtype_name(x)) if theta is None else theta
     report = inspect_problem(network_problem(subject, x, theta, y, loss), oracle, seed)
     return report if report.ok else _with_layer(report, subject, theta, x, y, loss, seed)

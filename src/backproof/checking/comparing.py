@@ -35,7 +35,7 @@ class Comparison:
         return not (self.wrong.any() or self.off_kink.any())
 
 
-def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0) -> Any:
+def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0, noise: Any = np.inf) -> Any:
     """Return what rounding alone may do to an entry, (m, n): a few units of its row, and less of its block.
 
     Args:
@@ -44,6 +44,8 @@ def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0)
         size: rounding of the function's own value per step in the argument, (m, n): what a derivative that is zero
             by cancellation may be off by.
         native: of the user's own dtype; a formula may hold constants rounded to it, or to float32 at the coarsest.
+        noise: of the function's value per step in the argument, (m, n): a row whose terms cancel shows it, one that is
+            small by itself does not, and the size of other rows says nothing about it.
     """
     rows = measured.row_scale
     block = float(np.max(rows, initial=0.0))
@@ -52,17 +54,23 @@ def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0)
     units = (16 + 4 * np.sqrt(entries)) * spacing * (16 if spacing <= 2.0**-52 else 1)
     if native > spacing:
         units = max(units, 4 * min(native, SINGLE))
-    return units * np.broadcast_to(rows, measured.value.shape) + 2 * spacing * block + 2 * size + 1e-300
+    others = np.minimum(2 * spacing * block, 64 * noise) if spacing <= 2.0**-52 else 2 * spacing * block
+    return units * np.broadcast_to(rows, measured.value.shape) + others + 2 * size + 1e-300
 
 
 def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0) -> Comparison:
     """Compare a block (m, n) with the oracle's.
 
     Math:
-        tolerance = floor + 8 error of the oracle + 8 noise of the derivative
+        tolerance = floor + 8 error of the oracle + 8 noise of the derivative,
+        of which the last two are no more than a quarter of the block (or a million floors, if it is zero)
     """
     with np.errstate(all="ignore"):
-        tolerance = floor + 8 * np.where(np.isfinite(measured.error), measured.error, 0) + 8 * noise
+        doubt = 8 * np.where(np.isfinite(measured.error), measured.error, 0) + 8 * noise
+        largest = np.fmax(
+            np.fmax.reduce(np.abs(analytic), axis=None, initial=0.0), np.max(measured.row_scale, initial=0.0)
+        )
+        tolerance = floor + np.minimum(doubt, 0.25 * largest + 2.0**20 * floor)
         distance = np.abs(analytic - measured.value)
         ratio = np.where(np.isnan(distance), np.inf, distance / tolerance)
         undecided = ~np.isfinite(measured.error) & ~measured.kink
@@ -96,6 +104,38 @@ def rounding_noise(
             fourth = np.abs(values[0] - 4 * values[1] + 6 * center - 4 * values[2] + values[3]) / np.sqrt(70)
         worst = np.fmax(worst, np.where(np.isfinite(fourth), fourth, 0))
     # A sample of noise may be small by luck, so an entry has at least that of its row; ties have none to share.
-    size = np.max(np.abs(center), axis=1, keepdims=True, initial=0.0)
+    size = np.fmax.reduce(np.abs(center), axis=1, keepdims=True, initial=0.0)
     shared = np.sqrt(np.mean(worst**2, axis=1, keepdims=True)) if worst.shape[1] else worst
     return worst + np.minimum(shared, 1e-3 * size)
+
+
+def bending(block: Callable[[float, Any], Any], analytic: Any, directions: list[Any]) -> Any:
+    """Return how much a derivative changes per natural step, (m, n): the more, the less rounding it can withstand.
+
+    Args:
+        block: (t, direction) -> the block (m, n) at the point moved by t along the direction.
+        analytic: the block at the point.
+        directions: some.
+    """
+    worst = np.zeros(analytic.shape)
+    for direction, h in itertools.product(directions, (2.0**-6, 2.0**-30)):
+        with np.errstate(all="ignore"):
+            change = np.abs(block(h, direction) - block(-h, direction)) / (2 * h)
+        worst = np.fmax(worst, np.where(np.isfinite(change), change, 0))
+    return worst
+
+
+def inherited(change: Any, analytic: Any, size: Any) -> Any:
+    """Return what rounding of the argument and of the function's value does to a derivative made of them, (m, n).
+
+    Math:
+        |dJ/dx| eps |x| for a formula in x; |dJ/dy| eps |y| = |dJ/dx| / |J| eps |y| for one in y, such as s (1 - s)
+
+    Args:
+        change: of the derivative per natural step.
+        analytic: the derivative.
+        size: rounding of the function's value per natural step.
+    """
+    with np.errstate(all="ignore"):
+        steepness = np.fmin(np.where(analytic == 0, 0, change / np.abs(analytic)), 64)
+    return 4 * 2.0**-52 * change + 2 * size * steepness

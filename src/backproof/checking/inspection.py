@@ -10,6 +10,7 @@ from .judging import Judge
 from .measuring import Oracle, scales_of
 from .probing import PROBES, Prober, probability
 from .problems import DOUBLE, NATIVE, Points, Problem, epsilon
+from .products import adjointness, complaints_about_route
 from .report import Block, Report
 from .soundness import Complaint, complaints_about, differentiability, note_on_dtype
 
@@ -47,6 +48,9 @@ def inspect_problem(problem: Problem, wanted: str = "auto", seed: int = 0, point
 
 def _looked_through(problem: Problem, wanted: str, seed: int, points: int) -> Report:
     value = problem.evaluate(problem.points, NATIVE)
+    if not sum(point.size for point in problem.points):
+        shapes = " and ".join(f"{n} {p.shape}" for n, p in zip(problem.names, problem.points, strict=True))
+        raise ShapeError(f"check: the arguments of {problem.title} are empty ({shapes}), expected some numbers.")
     if not value.numbers.size:
         raise ShapeError(f"check: the value of {problem.title} has shape {value.numbers.shape}, expected some numbers.")
     complaints = complaints_about(problem, value)
@@ -62,6 +66,7 @@ def _looked_through(problem: Problem, wanted: str, seed: int, points: int) -> Re
     name += ", in float64" if precision == DOUBLE and problem.native_epsilon > 2.0**-52 else ""
     if large:
         blocks, more = _routed(problem, Prober(problem, oracle, seed))
+        notes += _agreement(problem, oracle, blocks, seed)
         return _probed(_report(problem, name, blocks, complaints + more, notes))
     measured = oracle.blocks()
     unsmooth, kinks = differentiability(problem, oracle, measured, 0.05 if precision == DOUBLE else 0.5)
@@ -69,7 +74,8 @@ def _looked_through(problem: Problem, wanted: str, seed: int, points: int) -> Re
     blocks, more = _routed(problem, judge)
     if blocks and all(block.ok for block in blocks) and precision == DOUBLE and not complaints:
         blocks, more = _other_points(problem, blocks, seed, points - 1), more
-    report = _report(problem, name, blocks, complaints + unsmooth + more, notes + kinks + judge.notes)
+    notes += kinks + judge.notes + _agreement(problem, oracle, blocks, seed)
+    report = _report(problem, name, blocks, complaints + unsmooth + more, notes)
     return replace(report, problems=(*report.problems, *judge.problems))
 
 
@@ -139,20 +145,31 @@ def precision_of(problem: Problem) -> tuple[str, list[str]]:
 
 
 def _routed(problem: Problem, judge: Judge | Prober) -> tuple[list[Block], list[Complaint]]:
-    """Return the blocks of all routes; what PyTorch itself refuses becomes a complaint."""
+    """Return the blocks of all routes that can be checked; what PyTorch itself refuses becomes a complaint."""
     blocks: list[Block] = []
+    complaints: list[Complaint] = []
     for route in problem.routes:
         try:
-            blocks += judge.blocks(route)
+            found = complaints_about_route(problem, route, judge.oracle.precision, judge.oracle.out_shape)
+            complaints += found
+            blocks += [] if found else judge.blocks(route)
         except RuntimeError as error:
             text = str(error).split("\n")[0]
             if "inplace operation" in text:
                 said = "the function changes in place what its derivative needs"
                 return blocks, [Complaint(Cause.STALE_INPUT, f"{said}: {text}")]
-            if "invalid gradient" in text:
+            if "invalid gradient" in text or "incorrect number of gradients" in text:
                 return blocks, [Complaint(Cause.WRONG_SHAPE, f"the {route.kind} is refused: {text}")]
             raise
-    return blocks, []
+    return blocks, complaints
+
+
+def _agreement(problem: Problem, oracle: Oracle, blocks: list[Block], seed: int) -> list[str]:
+    """Return a note on whether vjp and jvp agree, where that tells where a mistake is."""
+    if not blocks or all(block.ok for block in blocks):
+        return []
+    text = adjointness(problem, oracle.precision, oracle.out_shape, seed)
+    return [text] if text else []
 
 
 def _report(

@@ -40,7 +40,12 @@ def jax_problem(subject: Any, inputs: tuple[Any, ...], names: Sequence[str] | No
     fixed = set(subject.nondiff_argnums) if custom else set()
     places = tuple(i for i, value in enumerate(inputs) if is_floating(value) and i not in fixed)
     if not places:
-        raise DtypeError(f"check: no input of {title_of(plain)} is a floating array.")
+        came = (
+            ", ".join(f"{name}: {type(value).__name__}" for name, value in zip(labels, inputs, strict=True)) or "none"
+        )
+        raise DtypeError(
+            f"check: no input of {title_of(plain)} is a floating array ({came}), expected arrays, one an argument."
+        )
     values = tuple(jnp.asarray(inputs[i]) for i in places)
     call = _Call(subject, plain, inputs, places, values, custom)
     forward = isinstance(subject, jax.custom_jvp)

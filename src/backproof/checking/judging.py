@@ -1,5 +1,6 @@
 """The verdict on every block of a derivative whose Jacobian is small enough to be compared entry by entry."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from .beyond import native_faults, nonlinearity
 from .causes import Cause, Evidence, Finding
-from .comparing import Comparison, compare, floor_of, rounding_noise
+from .comparing import Comparison, bending, compare, floor_of, inherited, rounding_noise
 from .diagnosis import diagnose
 from .heat import heat_of
 from .measuring import Measured, Oracle
@@ -89,14 +90,17 @@ class Judge:
         if native > 2.0**-52:
             spacing = max(spacing, epsilon(raw.dtype))
         measured, size = self.measured[index], self.oracle.rounding(index)
-        comparison = compare(analytic, measured, floor_of(measured, spacing, native, size))
+        comparison = compare(analytic, measured, floor_of(measured, spacing, native, size, 0.0))
         if not comparison.ok:
             # Before anything is called wrong: a second opinion of the oracle, and the derivative's rounding noise.
             # What is off by a million tolerances is no rounding, so a glance at the noise will do for it.
-            self._gross = bool(np.nanmax(comparison.ratio, initial=0.0) > 1e6)
+            rough = compare(analytic, measured, floor_of(measured, spacing, native, size))
+            self._gross = bool(np.nanmax(rough.ratio, initial=0.0) > 1e6)
             measured = self._second_opinion(index)
             noise = self._noise(route, index, analytic)
-            comparison = compare(analytic, measured, floor_of(measured, spacing, native, size), noise)
+            size = size + self._inherited(route, index, analytic, size)
+            floor = floor_of(measured, spacing, native, size, self.oracle.noise_per_step(index))
+            comparison = compare(analytic, measured, floor, noise)
         return replace(comparison, off_kink=comparison.off_kink | self._off_joint_kinks(index, analytic))
 
     def _second_opinion(self, index: int) -> Measured:
@@ -126,16 +130,26 @@ class Judge:
     def _moved(self, t: float, direction: Any) -> list[Any]:
         return [p + t * v for p, v in zip(self.problem.points, direction, strict=True)]
 
-    def _noise(self, route: Route, index: int, analytic: Any, spacings: tuple[float, ...] = ()) -> Any:
+    def _given(self, route: Route, index: int, analytic: Any) -> Callable[[float, Any], Any]:
+        """Return (t, direction) -> the derivative under test at the point moved by t along the direction."""
+
         def dense(t: float, direction: Any) -> Any:
             raw = route.dense(self._moved(t, direction), self.oracle.precision)[index]
             return np.zeros_like(analytic) if raw is None else raw.numbers.reshape(analytic.shape)
 
+        return dense
+
+    def _inherited(self, route: Route, index: int, analytic: Any, size: Any) -> Any:
+        if self._gross or self.oracle.precision == NATIVE:
+            return 0.0
+        return inherited(bending(self._given(route, index, analytic), analytic, self._directions()), analytic, size)
+
+    def _noise(self, route: Route, index: int, analytic: Any, spacings: tuple[float, ...] = ()) -> Any:
         spacing = self.problem.native_epsilon
         usual = self._fine if spacing <= 2.0**-52 else (*self._fine, 16 * 2.0**-23)
         if self.oracle.precision == NATIVE:
             usual = (4 * spacing, 16 * spacing)
-        return rounding_noise(dense, analytic, spacings or usual, self._directions())
+        return rounding_noise(self._given(route, index, analytic), analytic, spacings or usual, self._directions())
 
     def _off_joint_kinks(self, index: int, analytic: Any) -> Any:
         """Return the kink entries of rows whose slope along all their kinks together is not one of the function's.

@@ -87,6 +87,11 @@ class Oracle:
         """Return the rounding of the function's value per natural step in an argument, (m, n)."""
         return 2.0**-52 * np.abs(self.center)[:, None] / self.scales[block].reshape(1, -1)
 
+    def noise_per_step(self, block: int) -> Any:
+        """Return the noise of the function's value per natural step in an argument, (m, n)."""
+        self.measure_noise()
+        return self.noise[:, None] / self.scales[block].reshape(1, -1)
+
     def random_direction(self) -> list[Any]:
         """Return a direction in which every entry moves by about its own scale, no two alike: ties come apart."""
         return [s * self.random.normal(size=s.shape) for s in self.scales]
@@ -199,16 +204,24 @@ class Oracle:
         return np.stack(columns, axis=1) if columns else np.zeros((self.center.size, 0))
 
     def _differences_block(self, block: int, first: float) -> Measured:
-        slopes = []
-        for entry in range(self.points[block].size):
-            scale = self.scales[block].reshape(-1)[entry]
-            slope = self.slope(self.column(block, entry), first)
-            value, error, kink, low, high = slope
-            slopes.append((value / scale, error / scale, kink, low / scale, high / scale))
+        slopes = [self._entry_slope(block, entry, first) for entry in range(self.points[block].size)]
         if not slopes:
             empty = np.zeros((self.center.size, 0))
             return Measured(empty, empty, empty.astype(bool), empty, empty)
         return Measured(*(np.stack(part, axis=1) for part in zip(*slopes, strict=True)))
+
+    def _entry_slope(self, block: int, entry: int, first: float) -> tuple[Any, ...]:
+        """Return value, error, kink and one-sided slopes of one column, in steps of the entry's own size if need be."""
+        scale, own = float(self.scales[block].reshape(-1)[entry]), abs(float(self.points[block].reshape(-1)[entry]))
+        column: list[Any] = self.column(block, entry)
+        slope = self.slope(column, first)
+        if 0 < own < 0.5 * scale and not np.all(slope.error <= 1e-3 * np.max(np.abs(slope.value))):
+            # The step is that of the whole array, beyond which this entry may leave the function's domain.
+            shrunk = 2.0 ** np.floor(np.log2(own)) / scale
+            column, scale = [None if v is None else v * shrunk for v in column], scale * shrunk
+            slope = self.slope(column, first)
+        value, error, kink, low, high = slope
+        return value / scale, error / scale, kink, low / scale, high / scale
 
     def _with_kinks(self, found: list[Measured]) -> list[Measured]:
         """Look for kinks, which neither complex steps nor automatic differentiation see."""

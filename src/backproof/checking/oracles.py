@@ -16,6 +16,12 @@ FIRST_STEP = 0.25
 FEWEST, USUAL, MOST = 5, 12, 26
 """Rows of the table of differences: at least, with a smooth function, and close to kinks or poles."""
 
+AGREEING = 1.25
+"""Two entries of a table agree if they are no further apart than this many times their errors together."""
+
+TINY, TINIEST = 2.0**-20, 2.0**-28
+"""Steps at which slopes from both sides are compared."""
+
 
 class Slope(NamedTuple):
     """A derivative along a direction, entry by entry, each (m,).
@@ -53,6 +59,9 @@ def richardson(f: Along, center: Any, noise: Any, moved: float, first: float = F
         D(h) = (f(h) - f(-h)) / 2h = f'(0) + c_1 h^2 + c_2 h^4 + ...
         T[i][k] = T[i][k-1] + (T[i][k-1] - T[i-1][k-1]) / (4^k - 1),    h_i = first 2^-i
         error of T[i][k] = its distance from its two parents + (noise + moved |T|) / h_i
+
+    A sharp entry of smaller steps takes the place of one that it contradicts, however small that one's error seems:
+    far from 0, differences of an oscillation may agree by chance.
 
     Args:
         f: the function along the direction.
@@ -95,7 +104,8 @@ class _Table:
     def _offer(self, value: Any, finer: Any, coarser: Any) -> None:
         rounding = 2 * (self.noise + self.moved * np.abs(value)) / self.h
         error = np.maximum(np.abs(value - finer), np.abs(value - coarser)) + rounding
-        better = np.isfinite(error) & (error < self.error)
+        contradicts = (np.abs(value - self.value) > AGREEING * (error + self.error)) & (error < 1e-3 * np.abs(value))
+        better = np.isfinite(error) & ((error < self.error) | contradicts)
         self.value, self.error = np.where(better, value, self.value), np.where(better, error, self.error)
 
     def good_enough(self, relative: float) -> bool:
@@ -132,19 +142,33 @@ def one_sided(f: Along, center: Any, noise: Any, table: _Table) -> tuple[Any, An
 
 
 def confirm_kinks(f: Along, center: Any, noise: Any, suspicious: Any, size: float) -> tuple[Any, Any, Any]:
-    """Return which suspicious entries keep two slopes at a tiny step, and the slopes."""
+    """Return which suspicious entries keep two slopes however small the step, and the slopes; infinite at a cusp."""
     with np.errstate(all="ignore"):
         quiet = float(np.max(noise, initial=0.0)) < 1e-10 * (1 + float(np.max(np.abs(center))))
-        tiny = 2.0**-20 if quiet else 2.0**-8
-        ahead, behind = _slopes(f, center, noise, tiny)
-        wide = np.abs(np.subtract(*_slopes(f, center, noise, 16 * tiny)))
-        gap = np.abs(ahead - behind)
-        # Where the function is smooth the gap shrinks with the step, however small the slope itself is.
-        stays = (gap > 0.5 * wide) & (gap > 1e-3 * size + 40 * noise / tiny)
-        kink = suspicious & (np.isnan(gap) | stays)
-        # NaN on one side stays: the function ends there.
-        low, high = np.minimum(ahead, behind), np.maximum(ahead, behind)
+        step, next_step = (TINY, TINIEST) if quiet else (2.0**-8, TINY)
+        kink, low, high = _kept_slopes(f, center, noise, step, size)
+        kink &= suspicious
+        if kink.any():
+            # A steep function bends within the first step, and one that ends close by is seen whole with the next.
+            finer, low2, high2 = _kept_slopes(f, center, noise, next_step, size)
+            loud = 40 * noise / next_step > 0.25 * np.abs(high - low)
+            kink &= finer | loud
+            low, high = np.where(loud, low, low2), np.where(loud, high, high2)
     return kink, low, high
+
+
+def _kept_slopes(f: Along, center: Any, noise: Any, step: float, size: float) -> tuple[Any, Any, Any]:
+    """Return where the slopes from both sides stay apart from a step to one 16 times smaller, and the two slopes."""
+    ahead, behind = _slopes(f, center, noise, step)
+    wide = np.abs(np.subtract(*_slopes(f, center, noise, 16 * step)))
+    gap = np.abs(ahead - behind)
+    # Where the function is smooth the gap shrinks with the step, however small the slope itself is.
+    clear = (gap > 1e-3 * size + 40 * noise / step) & ((gap > 0.5 * wide) | np.isnan(wide))
+    # A gap that grows without end is that of a cusp.
+    cusp = clear & (gap > 1.5 * wide) & (16 * wide > 1e-3 * size + 40 * noise / step)
+    # NaN on one side stays: the function ends there.
+    low, high = np.minimum(ahead, behind), np.maximum(ahead, behind)
+    return np.isnan(gap) | clear, np.where(cusp, -np.inf, low), np.where(cusp, np.inf, high)
 
 
 def _slopes(f: Along, center: Any, noise: Any, step: float) -> tuple[Any, Any]:
@@ -154,8 +178,7 @@ def _slopes(f: Along, center: Any, noise: Any, step: float) -> tuple[Any, Any]:
 def kinks_at(f: Along, center: Any, noise: Any) -> tuple[Any, Any, Any]:
     """Return the kinks along a direction from two tiny steps alone, for oracles that see one side only."""
     with np.errstate(all="ignore"):
-        tiny = 2.0**-20
-        slope = (safely(f, tiny, noise) - safely(f, -tiny, noise)) / (2 * tiny)
+        slope = (safely(f, TINY, noise) - safely(f, -TINY, noise)) / (2 * TINY)
         size = float(np.max(np.abs(slope), initial=0.0)) if np.isfinite(slope).all() else 0.0
         return confirm_kinks(f, center, noise, np.ones(noise.shape, bool), size)
 
@@ -165,12 +188,18 @@ def noise_of(f: Along, center: Any, spacings: tuple[float, ...]) -> Any:
 
     Math:
         |f(-2d) - 4 f(-d) + 6 f(0) - 4 f(d) + f(2d)| / sqrt(70),
-        in which smooth change is of order d^4 and independent noise keeps its size
+        in which smooth change is of order d^4 and independent noise keeps its size: the lesser of d and d / 4 counts,
+        and nothing where that of d / 16 is close to 256 times less
     """
     worst = np.zeros(center.shape)
     for d in spacings:
-        values = [safely(f, step * d, center) for step in (-2, -1, 1, 2)]
-        with np.errstate(all="ignore"):
-            fourth = np.abs(values[0] - 4 * values[1] + 6 * center - 4 * values[2] + values[3]) / np.sqrt(70)
-        worst = np.fmax(worst, np.where(np.isfinite(fourth), fourth, 0))
+        coarse, middle, fine = (_fourth(f, center, step) for step in (d, d / 4, d / 16))
+        worst = np.fmax(worst, np.where(middle > 64 * fine, np.fmin(middle, fine), np.fmin(coarse, middle)))
     return worst
+
+
+def _fourth(f: Along, center: Any, d: float) -> Any:
+    values = [safely(f, step * d, center) for step in (-2, -1, 1, 2)]
+    with np.errstate(all="ignore"):
+        fourth = np.abs(values[0] - 4 * values[1] + 6 * center - 4 * values[2] + values[3]) / np.sqrt(70)
+    return np.where(np.isfinite(fourth), fourth, 0)

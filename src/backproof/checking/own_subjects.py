@@ -1,16 +1,17 @@
 """Subjects of our own: layers, losses and networks, and the layer at fault in a network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..arrays import dtype_name, to_numpy
 from ..backpropagation import input_gradient, value_and_gradient
-from ..errors import OptionError
+from ..errors import OptionError, ShapeError
 from ..layers import Chain, Layer
 from ..losses import Loss
 from ..network import Network
+from ..parameters import Parameters
 from ..quantities import jvp, vjp
 from .problems import COMPLEX, NATIVE, Points, Problem, Raw, Route, Value, from_pulls, from_pushes
 
@@ -33,6 +34,13 @@ def layer_problem(layer: Layer, x: Any, theta: Any = None, seed: int = 0, title:
     names = list(layer.parameter_shapes)
     if theta is None:
         theta = {n: v.astype(x.dtype) for n, v in layer.initialize(np.random.default_rng(seed)).items()}
+    if not isinstance(theta, Mapping):
+        raise OptionError(f"check: theta={theta!r:.40} came for {layer.label}, expected its parameters by name.")
+    for name, shape in layer.parameter_shapes.items():
+        came = np.shape(to_numpy(theta[name])) if name in theta else None
+        if came != shape:
+            what = "is missing" if came is None else f"has shape {came}"
+            raise ShapeError(f"check: theta[{name!r}] of {layer.label} {what}, expected shape {shape}.")
     points = _points([x, *(theta[name] for name in names)])
     dtype = dtype_name(x)
 
@@ -103,6 +111,8 @@ def loss_problem(loss: Loss, z: Any, y: Any) -> Problem:
 
 def network_problem(net: Network, x: Any, theta: Any, y: Any, loss: Any) -> Problem:
     """Return the problem of a network: its gradient with a loss, its Jacobian products without one."""
+    if not isinstance(theta, Parameters):
+        raise OptionError(f"check: theta is {type(theta).__name__}, expected Parameters, as of net.initialize(seed=0).")
     x = to_numpy(x)
     names, dtype = list(theta), dtype_name(x)
     points = _points([x, *(theta[name] for name in names)])

@@ -20,6 +20,7 @@ font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page)}
 .bp-check th,.bp-check td{border:1px solid var(--line);padding:.25em .6em;text-align:left;vertical-align:top}
 .bp-check td.n{text-align:right;font-variant-numeric:tabular-nums}
 .bp-check .good{color:var(--good);font-weight:600}.bp-check .bad{color:var(--bad);font-weight:600}
+.bp-check .wide{overflow-x:auto}
 .bp-check svg{max-width:100%;height:auto}
 """
 HEADS = ("argument", "derivative", "verdict", "relative error", "worst entry", "analytic", "numeric", "likely cause")
@@ -71,7 +72,10 @@ def _table(blocks: Sequence["Block"]) -> str:
     if not blocks:
         return ""
     head = "".join(f'<th scope="col">{word}</th>' for word in HEADS)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, blocks))}</tbody></table>"
+    body = "".join(map(_row, blocks))
+    # A wide table scrolls by itself on a narrow screen, with the keyboard too.
+    scrolls = 'class="wide" role="region" aria-label="Blocks" tabindex="0"'
+    return f"<div {scrolls}><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _row(block: "Block") -> str:

@@ -1,7 +1,8 @@
 """Plain functions of arrays, with ``jacobian``, ``vjp``, ``jvp`` or ``gradient`` written by hand."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,6 +12,7 @@ from ..arrays import dtype_name
 from ..errors import DtypeError, OptionError, ShapeError
 from .problems import COMPLEX, NATIVE, Points, Problem, Raw, Route, Value, from_pulls, from_pushes
 from .structures import Structure, numbers_of
+from .tensors import is_tensor, like_tensor
 
 Function = Callable[..., Any]
 
@@ -45,6 +47,18 @@ def is_floating(value: Any) -> bool:
         return False
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two arrays hold the same numbers, NaN for NaN."""
+    if is_tensor(one):
+        return bool(((one == other) | (one != one)).all())
+    return bool(np.array_equal(one, other, equal_nan=True))
+
+
+def floats_of(value: Any) -> Any:
+    """Return an input's numbers as a fresh float64 array."""
+    return np.array(numbers_of(value, "an input")[0], np.float64)
+
+
 def title_of(function: Any) -> str:
     """Return what a function is called."""
     return str(getattr(function, "__name__", None) or type(function).__name__)
@@ -67,20 +81,26 @@ class Arguments:
 
     def fill(self, points: Points, precision: str) -> list[Any]:
         """Return fresh inputs with those under test at ``points``, in the dtype that ``precision`` asks for."""
-        filled = [np.array(v) if isinstance(v, np.ndarray) else v for v in self.inputs]
+        filled = [np.array(v) if isinstance(v, np.ndarray) else v.clone() if is_tensor(v) else v for v in self.inputs]
         for place, point in zip(self.places, points, strict=True):
             filled[place] = self._cast(place, point, precision)
         if precision != NATIVE:
             # An input that is not under test must not pull the others down to its own precision.
             for place, value in enumerate(filled):
-                if place not in self.places and isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                if place in self.places:
+                    continue
+                if isinstance(value, np.ndarray) and value.dtype.kind == "f":
                     filled[place] = value.astype(np.float64)
+                elif is_tensor(value) and value.is_floating_point():
+                    filled[place] = value.double()
         return filled
 
     def _cast(self, place: int, point: Any, precision: str) -> Any:
         given = self.inputs[place]
         if isinstance(given, float):
             return complex(point) if precision == COMPLEX else float(point)
+        if is_tensor(given):
+            return like_tensor(given, point, precision)
         dtypes: dict[str, Any] = {NATIVE: np.asarray(given).dtype, COMPLEX: np.complex128}
         return np.array(point, dtypes.get(precision, np.float64))
 
@@ -107,8 +127,10 @@ def plain_problem(
             f"check: no input of {title_of(function)} is a floating array; convert one, as in x.astype('float64')."
         )
     everything = Arguments(inputs, labels, floating)
-    points = tuple(np.asarray(inputs[i], np.float64) for i in floating)
-    structure = Structure.of(function(*everything.fill(points, NATIVE)))
+    points = tuple(floats_of(inputs[i]) for i in floating)
+    filled = everything.fill(points, NATIVE)
+    with calling(function, "function", filled):
+        structure = Structure.of(function(*filled))
     if given.get("gradient") is not None and structure.shape and int(np.prod(structure.shape)) != 1:
         raise OptionError(
             f"check: gradient= came for {title_of(function)}, whose value has shape {structure.shape}, expected one "
@@ -124,8 +146,8 @@ def plain_problem(
     return Problem(
         title_of(function),
         tuple(labels[i] for i in places),
-        tuple(np.asarray(inputs[i], np.float64) for i in places),
-        tuple("float64" if isinstance(inputs[i], float) else dtype_name(np.asarray(inputs[i])) for i in places),
+        tuple(floats_of(inputs[i]) for i in places),
+        tuple("float64" if isinstance(inputs[i], float) else numbers_of(inputs[i], "an input")[1] for i in places),
         callers.evaluate,
         routes,
         complex_steps=True,
@@ -138,14 +160,15 @@ def _under_test(
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Return the places of the inputs that the derivatives speak of, and a note on those they do not."""
     floating, found = arguments.places, arguments.places
-    points = [np.asarray(arguments.inputs[i], np.float64) for i in floating]
+    points = [floats_of(arguments.inputs[i]) for i in floating]
     for kind, derivative in given.items():
         if derivative is None or kind == "jvp":
             continue
         filled = arguments.fill(points, NATIVE)
         if kind == "vjp":
             filled.append(_like_output(structure, np.ones(structure.shape), filled, arguments))
-        result = derivative(*filled)
+        with calling(derivative, kind, filled):
+            result = tupled(derivative(*filled), len(floating))
         if isinstance(result, Mapping):
             found = tuple(i for i in found if arguments.names[i] in result)
         else:
@@ -160,6 +183,9 @@ def _under_test(
 
 
 def _like_output(structure: Structure, u: Any, filled: Sequence[Any], arguments: Arguments) -> Any:
+    tensors = [filled[i] for i in arguments.places if is_tensor(filled[i])]
+    if tensors:
+        return structure.split(u, lambda part: like_tensor(tensors[0], part))
     dtypes = [np.asarray(filled[i]).dtype for i in arguments.places]
     dtype = np.result_type(*dtypes) if dtypes else np.float64
     return structure.split(u, lambda part: np.array(part, dtype))
@@ -176,12 +202,14 @@ class _Callers:
 
     def evaluate(self, points: Points, precision: str) -> Value:
         filled = self.arguments.fill(points, precision)
-        before = [np.array(filled[i]) for i in self.arguments.places]
         numbers, dtype = self.structure.join(self.function(*filled), "the function's value")
+        if precision != NATIVE:
+            return Value(numbers, dtype, {})
+        before = self.arguments.fill(points, precision)
         changed = {
-            k: np.asarray(filled[i])
+            k: numbers_of(filled[i], "an argument")[0]
             for k, i in enumerate(self.arguments.places)
-            if np.asarray(filled[i]).tobytes() != before[k].tobytes()
+            if not same(filled[i], before[i])
         }
         return Value(numbers, dtype, changed)
 
@@ -199,10 +227,7 @@ class _Callers:
 
             def push(points: Points, precision: str, tangents: Points) -> Any:
                 filled = self._called(points, precision)
-                moves = [
-                    np.array(v, np.asarray(filled[i]).dtype)
-                    for i, v in zip(self.arguments.places, tangents, strict=True)
-                ]
+                moves = [beside(v, filled[i]) for i, v in zip(self.arguments.places, tangents, strict=True)]
                 return self.structure.join(derivative(*filled, *moves), "the jvp")
 
             return Route("jvp", from_pushes(push), push=push)
@@ -224,6 +249,8 @@ class _Callers:
         places, names = self.arguments.places, self.arguments.names
         if isinstance(result, Mapping):
             entries: list[Any] = [result.get(names[i]) for i in places]
+        elif isinstance(tupled(result, len(places)), tuple) and not isinstance(result, tuple):
+            entries = list(result)
         elif not isinstance(result, tuple):
             entries = [result]
         elif len(result) == len(self.arguments.inputs) and len(result) != len(places):
@@ -239,6 +266,29 @@ class _Callers:
             None if entry is None else numbers_of(entry, f"the derivative in {names[i]}")
             for entry, i in zip(entries, places, strict=False)
         ]
+
+
+def tupled(result: Any, count: int) -> Any:
+    """Return a list of arrays, one for each of several arguments, as a tuple; anything else as it is."""
+    if not isinstance(result, list) or count < 2 or len(result) != count:
+        return result
+    return tuple(result) if all(entry is None or hasattr(entry, "dtype") for entry in result) else result
+
+
+def beside(numbers: Any, given: Any) -> Any:
+    """Return numbers in the library and dtype of an input."""
+    return like_tensor(given, numbers) if is_tensor(given) else np.array(numbers, np.asarray(given).dtype)
+
+
+@contextmanager
+def calling(function: Function, role: str, inputs: Sequence[Any]) -> Iterator[None]:
+    """Say in an exception's notes with what the user's own function was called."""
+    try:
+        yield
+    except Exception as error:
+        came = ", ".join(f"{type(v).__name__}{tuple(np.shape(v)) if hasattr(v, 'shape') else ''}" for v in inputs)
+        error.add_note(f"check: raised by the {role}, {title_of(function)}, called with ({came}).")
+        raise
 
 
 def as_rows(J: Any, out_shape: tuple[int, ...], in_shape: tuple[int, ...]) -> Any:

@@ -58,7 +58,7 @@ def spoken(c: float, e: Evidence) -> str:
     near = Fraction(c).limit_denominator(64)
     if near and abs(float(near) / c - 1) < 1e-6:
         word = str(near)
-        same = [s for s in sizes if s in (near.numerator, near.denominator)]
+        same = [s for s in sizes if near in (s, Fraction(1, s))]
         return f"{word} ({same[0]} is the length of an axis)" if same else word
     for size in sizes:
         for value, word in ((size**0.5, f"sqrt({size})"), (size**-0.5, f"1/sqrt({size})")):
@@ -104,12 +104,12 @@ def powers(e: Evidence) -> Iterator[tuple[Any, str]]:
         size = np.abs(e.x_of)
         for p in (1, -1, 2, -2, 3, 0.5, -0.5):
             if float(p).is_integer():
-                yield e.x_of**p, f"{e.name}^{p}"
-            yield size**p, f"|{e.name}|^{p}"
+                yield e.x_of**p, _power(e.name, p)
+            yield size**p, _power(f"|{e.name}|", p)
         if e.y.size == e.x.size:
             y = e.y[None, :]
             for p in (1, -1, 2):
-                yield y**p, f"y^{p}"
+                yield y**p, _power("y", p)
         for name, other in e.points:
             if name != e.name and np.shape(other) == e.in_shape:
                 flat = np.reshape(other, (1, -1))
@@ -128,8 +128,13 @@ def entry_factor(e: Evidence) -> Finding | None:
             c = float(np.sum(weights * e.numeric) / np.sum(weights**2))
             left = e.residual(c * candidate, max(1.0, float(np.nanmax(np.abs(c * factor)))))
         if left is not None:
-            return Finding(Cause.MISSING_FACTOR, f"multiplied by {c:.4g} {word} it fits", left)
+            times = word if f"{c:.4g}" == "1" else f"{c:.4g} {word}"
+            return Finding(Cause.MISSING_FACTOR, f"multiplied by {times} it fits", left)
     return None
+
+
+def _power(name: str, p: float) -> str:
+    return name if p == 1 else f"{name}^{p}"
 
 
 def part_factor(e: Evidence) -> Finding | None:

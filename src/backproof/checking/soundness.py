@@ -39,7 +39,7 @@ def complaints_about(problem: Problem, value: Value) -> list[Complaint]:
 def note_on_dtype(problem: Problem, value: Value) -> list[str]:
     """Return a note where the value's dtype is not that of the arguments."""
     coarse = max(map(epsilon, problem.dtypes), default=0.0)
-    if value.dtype == "complex128" or epsilon(value.dtype) == coarse:
+    if value.dtype == "complex128" or (epsilon(value.dtype) == coarse and "float" in value.dtype):
         return []
     came = " and ".join(dict.fromkeys(problem.dtypes))
     return [f"the function's value is {value.dtype}, its arguments ({', '.join(problem.names)}) are {came}"]
@@ -59,7 +59,8 @@ def differentiability(
         )
         if ends.any():
             place = first(ends.any(axis=0).reshape(point.shape))
-            text = f"the function is not differentiable in {name}{place} at this point: no difference converges there"
+            where = f"in {name}{place} at this point, or too steep"
+            text = f"the function is not differentiable {where}: no difference converges there"
             complaints.append(Complaint(Cause.NOT_DIFFERENTIABLE, text))
         elif block.kink.any():
             place, count = first(block.kink.any(axis=0).reshape(point.shape)), int(block.kink.sum())

@@ -5,9 +5,9 @@ from typing import Any
 
 from ..errors import OptionError
 from .jax_subjects import is_jax, jax_problem
-from .plain import plain_problem
+from .plain import plain_problem, title_of
 from .problems import Problem
-from .torch_subjects import is_torch, torch_problem
+from .torch_subjects import applied, is_torch, torch_problem
 
 
 def problem_of(
@@ -25,7 +25,17 @@ def problem_of(
         return plain_problem(subject[0], inputs, {"jacobian": subject[1]}, names)
     if not callable(subject):
         raise OptionError(f"check: {subject!r:.60} came, expected a function, a layer, a loss or a network.")
-    if not any(given.values()):
+    subject = applied(subject)
+    derivatives = [kind for kind, derivative in given.items() if derivative is not None]
+    if derivatives and is_torch(subject, ()):
+        raise OptionError(
+            f"check: {derivatives[0]}= came for {title_of(subject)}, which brings its own derivative; leave it out."
+        )
+    if not derivatives:
+        if isinstance(subject, type) and not is_torch(subject, ()):
+            raise OptionError(
+                f"check: the class {title_of(subject)} came, expected an object: {title_of(subject)}(...)."
+            )
         if is_torch(subject, inputs):
             return torch_problem(subject, inputs, names)
         if is_jax(subject, inputs):

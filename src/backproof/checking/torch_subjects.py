@@ -13,6 +13,7 @@ from ..errors import DtypeError, missing_extra
 from .plain import argument_names, title_of
 from .problems import COMPLEX, NATIVE, Points, Problem, Raw, Route, Value, from_pushes
 from .structures import Structure
+from .tensors import like_tensor
 
 
 def is_torch(subject: Any, inputs: Sequence[Any]) -> bool:
@@ -44,7 +45,11 @@ def torch_problem(subject: Any, inputs: tuple[Any, ...], names: Sequence[str] | 
         parameters = {name: p for name, p in subject.named_parameters() if p.requires_grad}
         tensors, places, found = tensors | parameters, places + list(parameters), found + list(parameters)
     if not places:
-        raise DtypeError(f"check: no input of {title_of(subject)} is a floating tensor.")
+        came = ", ".join(f"{name}: {_kind(value)}" for name, value in zip(labels, inputs, strict=True)) or "none"
+        raise DtypeError(
+            f"check: no input of {title_of(subject)} is a floating tensor ({came}); convert one, as in "
+            "torch.as_tensor(x, dtype=torch.float64)."
+        )
     values = [tensors[place].detach() for place in places]
     call = _Call(subject, inputs, tuple(places), tuple(values), module, function)
     routes = [Route("vjp", call.dense, pull=call.pull)]
@@ -59,6 +64,18 @@ def torch_problem(subject: Any, inputs: tuple[Any, ...], names: Sequence[str] | 
         tuple(routes),
         complex_steps=True,
     )
+
+
+def _kind(value: Any) -> str:
+    dtype = getattr(value, "dtype", None)
+    return type(value).__name__ if dtype is None else f"{type(value).__name__} of {dtype}"
+
+
+def applied(subject: Any) -> Any:
+    """Return the ``autograd.Function`` class whose ``apply`` came, anything else as it is."""
+    owner = getattr(subject, "__self__", None)
+    named = getattr(subject, "__name__", "") == "apply" and isinstance(owner, type) and is_torch(owner, ())
+    return owner if named else subject
 
 
 def _signature(subject: Any, module: bool, function: bool) -> Any:
@@ -88,13 +105,7 @@ class _Call:
 
     def tensors(self, points: Points, precision: str) -> list[Any]:
         """Return fresh leaf tensors at the points."""
-        import torch
-
-        made = []
-        for point, value in zip(points, self.values, strict=True):
-            dtype = {NATIVE: value.dtype, COMPLEX: torch.complex128}.get(precision, torch.float64)
-            made.append(torch.tensor(np.array(point), device=value.device).to(dtype))
-        return made
+        return [like_tensor(value, point, precision) for point, value in zip(points, self.values, strict=True)]
 
     def call(self, tensors: Sequence[Any], precision: str) -> Any:
         """Return what the subject gives for these tensors."""

@@ -1,8 +1,11 @@
 """``backproof check``: is the derivative of a function in a Python file right, and if not, where and why?"""
 
 import importlib.util
+import inspect
 import re
 import sys
+import traceback
+from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,15 +60,22 @@ def check(
         chosen = {k: _named(module, v, path) for k, v in given.items() if v is not None}
         chosen = chosen or {k: getattr(module, f"{name}_{k}") for k in KINDS if hasattr(module, f"{name}_{k}")}
         point = _point(inputs or [], module, name, dtype, seed)
-        report = check_derivative(thing, *_for(thing, point), seed=seed, oracle=oracle, **chosen)
+        if not chosen and inspect.isfunction(thing) and not _brings_its_own(thing, point):
+            wanted = ", ".join(f"{name}_{kind}" for kind in KINDS)
+            raise typer.BadParameter(
+                f"{name} came without a derivative, for {path.name} has none of {wanted}: write one, or name it with "
+                "--jacobian, --vjp, --jvp or --gradient"
+            )
+        with _printing_aside():
+            report = check_derivative(thing, *_for(thing, point), seed=seed, oracle=oracle, **chosen)
         if html is not None:
             report.html(html)
     except BackproofError as error:
         raise typer.BadParameter(str(error)) from error
     except typer.BadParameter:
         raise
-    except Exception as error:
-        raise typer.BadParameter(f"{subject}: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise typer.BadParameter(f"{subject}: {_said(error, _split(subject)[0])}") from error
     if json:
         json_result(report.to_dict())
     else:
@@ -93,14 +103,39 @@ def _module(path: Path) -> Any:
     # Dataclasses look their module up.
     sys.modules[module.__name__] = module
     try:
-        spec.loader.exec_module(module)
+        with _printing_aside():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise typer.BadParameter(f"running {str(path)!r} failed: {type(error).__name__}: {error}") from error
+        raise typer.BadParameter(f"running {str(path)!r} failed: {_said(error, path)}") from error
     finally:
         del sys.modules[module.__name__]
         if folder in sys.path:
             sys.path.remove(folder)
     return module
+
+
+def _printing_aside() -> AbstractContextManager[Any]:
+    """Return the context in which what the file prints goes to standard error: standard output is the report's."""
+    return redirect_stdout(sys.stderr)
+
+
+def _said(error: BaseException, path: Path) -> str:
+    """Return an error of the file in one line, with the last line of the file that it came through."""
+    lines = [
+        f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()
+    ]
+    where = f" ({path.name}, line {lines[-1]})" if lines else ""
+    text = " ".join(str(error).split())
+    notes = " ".join(getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}: {text}{where}{f'; {notes}' if notes and not lines else ''}"
+
+
+def _brings_its_own(function: Any, point: tuple[Any, ...]) -> bool:
+    """Whether a plain function is one of tensors or JAX arrays, in which rules may be hidden."""
+    from ..checking.jax_subjects import is_jax
+    from ..checking.torch_subjects import is_torch
+
+    return is_torch(function, point) or is_jax(function, point)
 
 
 def _named(module: Any, name: str, path: Path) -> Any:
@@ -124,7 +159,8 @@ def _point(inputs: list[str], module: Any, name: str, dtype: str, seed: int) -> 
     function = getattr(module, f"{name}_inputs", None) or getattr(module, "inputs", None)
     if function is None:
         raise typer.BadParameter(f"no --input came, and the file has neither {name}_inputs() nor inputs()")
-    point = function()
+    with _printing_aside():
+        point = function()
     return point if isinstance(point, tuple) else (point,)
 
 
