@@ -1,5 +1,9 @@
 """A compiled program gives the numbers and the errors of the ordinary formulas."""
 
+import copy
+import gc
+import linecache
+import pickle
 import threading
 from dataclasses import replace
 from typing import Any
@@ -9,7 +13,7 @@ import pytest
 
 import backproof as bp
 from backproof import errors
-from backproof.compilation import Program, passes, planning
+from backproof.compilation import Program, compiled, passes, planning
 from backproof.compilation.program import Statement, Trace
 from cases import LAYER_CASES, LOSS_CASES, LayerCase, LossCase
 from networks import draw_network
@@ -126,6 +130,72 @@ def test_threads_call_one_program_at_the_same_time() -> None:
     assert wrong == [False] * 800
 
 
+@pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, lambda program: pickle.loads(pickle.dumps(program))])
+def test_a_copy_of_a_program_computes_the_same(made: Any) -> None:
+    net, theta, x, y = small()
+    program = bp.compile(net, loss=bp.CrossEntropy(), dtype="float64", batch=8)
+    expected = program(theta, x, y)[1].vector
+    again = made(program)
+    np.testing.assert_array_equal(again(theta, x, y)[1].vector, expected)
+    assert again.source == program.source
+
+
+def count_ordinary_runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows with every run of the ordinary formulas."""
+    runs: list[int] = []
+
+    def counted(*arguments: Any, **keywords: Any) -> Any:
+        runs.append(1)
+        return bp.value_and_gradient(*arguments, **keywords)
+
+    monkeypatch.setattr(compiled, "value_and_gradient", counted)
+    return runs
+
+
+def test_parameters_of_an_equal_network_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, _, x, y = small()
+    theta = small()[1]
+    program, runs = bp.compile(net, loss=bp.CrossEntropy(), dtype="float64"), count_ordinary_runs(monkeypatch)
+    values = [program(theta, x, y)[0] for _ in range(4)]
+    assert len(runs) == 1
+    assert len(set(values)) == 1
+
+
+def test_what_is_not_compiled_runs_the_ordinary_way_once_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Branching(bp.Elementwise):
+        def function(self, x: Any) -> Any:
+            return x if x.sum() > 0 else -x
+
+        def derivative(self, x: Any, y: Any) -> Any:
+            return x * 0 + (1 if x.sum() > 0 else -1)
+
+    _, _, x, y = small()
+    net = bp.Network([bp.Linear(6, 3), Branching()])
+    theta = net.initialize(0, "float64")
+    program, runs = Program.quiet(net, bp.CrossEntropy(), "float64"), count_ordinary_runs(monkeypatch)
+    for _ in range(5):
+        program(theta, x, y)
+    assert len(runs) == 5
+
+
+def test_a_program_made_without_a_shape_shows_itself_after_a_call() -> None:
+    net = bp.Network([bp.Tanh()])
+    program, x = bp.compile(net, loss=bp.SquaredError(), dtype="float64"), np.ones((2, 3))
+    with pytest.raises(errors.OptionError, match="give input_shape=, or call it once"):
+        _ = program.source
+    program(net.initialize(0, "float64"), x, x)
+    assert "def run" in program.source
+
+
+def test_text_for_tracebacks_goes_with_its_program() -> None:
+    net, theta, x, y = small()
+    before = len(linecache.cache)
+    for _ in range(3):
+        bp.compile(net, loss=bp.CrossEntropy(), dtype="float64")(theta, x, y)
+        gc.collect()
+    assert len(linecache.cache) <= before + 1
+
+
 # -- errors --------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +253,8 @@ def test_out_that_cannot_take_the_gradient_is_refused_at_every_call() -> None:
     program = bp.compile(net, loss=bp.CrossEntropy(), dtype="float64")
     for _ in range(2):
         program(theta, x, y)
-        assert "out must be other parameters" in str(refused(lambda: program(theta, x, y, out=theta)))
+        for wrong in (theta, 5, theta.vector, theta.astype("float32")):
+            assert "out must be other parameters" in str(refused(lambda: program(theta, x, y, out=wrong)))  # noqa: B023
 
 
 def test_two_dtypes_are_named() -> None:
@@ -196,8 +267,12 @@ def test_two_dtypes_are_named() -> None:
 
 def test_impossible_options_are_refused() -> None:
     net = small()[0]
-    for options in ({"library": "cupy"}, {"batch": 0}, {"batch": True}, {"dtype": "int8"}, {"dtype": "x"}):
+    for options in (
+        {"library": "cupy"}, {"batch": 0}, {"batch": True}, {"dtype": "int8"}, {"dtype": "x"}, {"input_shape": 6},
+        {"input_shape": "6"},
+    ):  # fmt: skip
         refused(lambda options=options: bp.compile(net, loss=bp.CrossEntropy(), **options))
+    assert "net is 3, expected a Network" in str(refused(lambda: bp.compile(3, loss=bp.CrossEntropy())))  # type: ignore[arg-type]
     assert "write CrossEntropy()" in str(refused(lambda: bp.compile(net, loss=bp.CrossEntropy)))  # type: ignore[arg-type]
     assert "Linear(6 -> 5)" in str(refused(lambda: bp.compile(net, loss=bp.CrossEntropy(), input_shape=(4,))))
 

@@ -217,6 +217,16 @@ def test_a_checkpoint_with_a_wrong_part_is_refused(tmp_path, record, words):
     assert "\n" not in str(caught.value)
 
 
+def test_a_checkpoint_from_before_a_setting_existed_goes_on(tmp_path):
+    run(tmp_path / "c", epochs=2)
+    with safetensors.safe_open(tmp_path / "c", framework="numpy") as file:
+        identity = json.loads(file.metadata()["backproof"])["identity"]
+    for name in ("compile", "kernels"):
+        identity["settings"].pop(name, None)
+    rewritten(tmp_path / "c", identity=identity)
+    assert same(run(tmp_path / "c"), run(tmp_path / "other"))
+
+
 def test_mutated_checkpoints_give_one_error_or_load(tmp_path):
     run(tmp_path / "c", epochs=2)
     whole, chance = (tmp_path / "c").read_bytes(), random.Random(0)

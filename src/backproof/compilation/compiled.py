@@ -1,5 +1,6 @@
 """Compiled programs: loss and gradient of one network, statement by statement."""
 
+import functools
 import math
 import threading
 import warnings
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, is_traced
 from ..backpropagation import value_and_gradient
 from ..errors import DtypeError, OptionError
 from ..losses import Loss
@@ -57,13 +58,21 @@ def compile(
     A layer that cannot be traced is named in a warning, and the program then evaluates the ordinary way
     (``program.compiled`` is False).
     """
+    if not isinstance(net, Network):
+        raise OptionError(f"compile: net is {net!r:.40}, expected a Network.")
     require_loss("compile", loss)
     if library not in LIBRARIES:
         raise OptionError(f"compile: library={library!r:.40}, expected one of {', '.join(LIBRARIES)}.")
-    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
+    if batch is not None and not _is_length(batch):
         raise OptionError(f"compile: batch={batch!r:.40}, expected a whole number of at least 1, or None.")
     require_kernels("compile", kernels, library)
+    if input_shape is not None and not (isinstance(input_shape, tuple | list) and all(map(_is_length, input_shape))):
+        raise OptionError(f"compile: input_shape={input_shape!r:.40}, expected whole numbers, as in (28, 28).")
     return Program(net, loss, batch, _floating(dtype), library, input_shape, kernels=kernels)
+
+
+def _is_length(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def _floating(dtype: Any) -> Any:
@@ -84,7 +93,7 @@ class Program:
         compiled: whether it is; False if a layer cannot be traced.
         reason: why not, naming layer and line; empty if it is.
 
-    Threads: several may call one program; each has memory of its own.
+    Threads: several may call one program; each has memory of its own. A copy, also by pickle, is compiled anew.
     """
 
     def __init__(
@@ -100,7 +109,8 @@ class Program:
         kernels: str | None = None,
     ) -> None:
         self.net, self.loss, self.dtype, self.library, self.kernels = net, loss, dtype, library, kernels
-        self.batch, self.reason = batch, ""
+        self.batch, self.input_shape, self.reason = batch, input_shape, ""
+        self._layout = net.layout
         self._variants: dict[Any, Any] = {}
         self._ready: dict[Any, Any] = {}
         self._lock, self._silent = threading.Lock(), silent
@@ -138,13 +148,13 @@ class Program:
         """
         try:
             run = self._ready[x.__class__, x.shape, x.dtype, y.__class__, y.shape, y.dtype, weights is None]
-            fits = theta.layout is self.net.layout and theta.like.dtype == self._native
+            fits = theta.layout is self._layout and theta.like.dtype == self._native
         except (KeyError, AttributeError, TypeError):
             fits = False
         if not fits:
-            run = self._checked(theta, x, y, weights, out)
+            ordinary, run = self._checked(theta, x, y, weights, out)
             if run is None:
-                return value_and_gradient(self.net, theta, x, y, self.loss, weights=weights, out=out)
+                return ordinary
         plain = weights is None or _usable(weights, x)
         result = run(theta, x, y, weights, out) if plain else None
         # Whatever is wrong with the numbers, the ordinary way says where it arises.
@@ -154,30 +164,36 @@ class Program:
 
     # -- deciding what to run -----------------------------------------------------------------------------
 
-    def _checked(self, theta: Parameters, x: Any, y: Any, weights: Any, out: Any) -> Any:
-        """Check arguments that are of a new kind by running them the ordinary way, and return what runs them."""
+    def _checked(
+        self, theta: Parameters, x: Any, y: Any, weights: Any, out: Any
+    ) -> tuple[tuple[Array, Parameters], Any]:
+        """Check arguments that are of a new kind by running them the ordinary way; return that, and what runs them."""
         vector = getattr(theta, "like", None)
         if vector is not None and hasattr(vector, "dtype") and str(vector.dtype).rsplit(".", 1)[-1] != str(self.dtype):
             raise DtypeError(
                 f"program: theta has dtype {vector.dtype}, the program {self.dtype}; compile it with that dtype, or "
                 f"convert theta, as in theta.astype('{self.dtype}')."
             )
-        value_and_gradient(self.net, theta, x, y, self.loss, weights=weights, out=out)
+        ordinary = value_and_gradient(self.net, theta, x, y, self.loss, weights=weights, out=out)
         if self.reason or not all(LIBRARIES[self.library].takes(array) for array in (vector, x, y)):
-            return None
+            return ordinary, None
         found = self._variant(tuple(x.shape[1:]), _kind(y), x.shape[0], weights is not None)
         if found is None:
-            return None
+            return ordinary, None
+        # The layout has the network's names and shapes, else the ordinary way would have raised.
+        self._layout, self._shown = theta.layout, self._shown or (tuple(x.shape[1:]), _kind(y))
         with self._lock:
             if len(self._ready) > 64:
                 self._ready.clear()
             self._ready[x.__class__, x.shape, x.dtype, y.__class__, y.shape, y.dtype, weights is None] = found.run
-        return found.run
+        return ordinary, found.run
 
     def _variant(self, shape: tuple[int, ...], targets: Any, n: int, weighted: bool) -> Variant | None:
         """Return the program for a batch of n, from those made already or new; None if that cannot be."""
         try:
             with self._lock:
+                if len(self._variants) > 256:
+                    self._variants.clear()
                 return variant(self._variants, self, shape, targets, n, weighted)
         except UntraceableError as error:
             self.reason = str(error)
@@ -213,10 +229,16 @@ class Program:
             OptionError: the library plans the memory itself, or no batch is given here or in ``compile``.
         """
         n = batch or self.batch
-        memory = None if n is None else self._displayed(n).lowered.memory
-        if memory is None:
+        if n is None:
             raise OptionError("program.memory: no batch given, expected memory(batch) or compile(..., batch=...).")
+        memory = self._displayed(n).lowered.memory
+        if memory is None:
+            raise OptionError(f"program.memory: {self.library} plans the memory itself, expected 'numpy' or 'torch'.")
         return int(memory(n))
+
+    def __reduce__(self) -> Any:
+        make = functools.partial(Program, silent=self._silent, kernels=self.kernels)
+        return make, (self.net, self.loss, self.batch, self.dtype, self.library, self.input_shape)
 
     def __repr__(self) -> str:
         state = "compiled" if self.compiled else "not compiled"
@@ -231,6 +253,10 @@ class Program:
 def _usable(weights: Any, x: Any) -> bool:
     """Whether example weights are as the formulas ask for, and of the library and dtype of the inputs."""
     if type(weights) is not type(x) or weights.dtype != x.dtype or tuple(weights.shape) != (x.shape[0],):
+        return False
+    if is_traced(weights):
+        return True
+    if getattr(weights, "device", None) != getattr(x, "device", None):
         return False
     return bool((weights >= 0).all()) and 0 < float(weights.sum()) < math.inf
 

@@ -1,6 +1,5 @@
 """From a trace to a NumPy program: source text, compiled once, and memory made once for every batch size."""
 
-import linecache
 import math
 import re
 import threading
@@ -16,6 +15,7 @@ from .numpy_writer import Writer
 from .planning import LINE, Plan, planned
 from .program import BINARY, UNARY, Lowered, Statement, Trace
 from .sizes import Size, evaluate, text
+from .sources import execute
 
 __all__ = ["lower", "style", "written"]
 
@@ -163,9 +163,7 @@ class _Runner:
 
     def __init__(self, trace: Trace, writer: Writer, source: str) -> None:
         names = {**_namespace(writer.constants), **writer.functions}
-        file = f"<backproof program {id(self):x}>"
-        exec(compile(source, file, "exec"), names)
-        linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+        execute(source, names, self)
         self.function, self._buffers = names["run"], names["buffers"]
         self._theta, self._gradient = names["theta"], names["gradient"]
         self._state = _State()
@@ -186,7 +184,7 @@ class _Runner:
             state.gradient, state.out = self._gradient(out), None
             if vector is not state.vector:
                 state.theta, state.vector = self._theta(theta), vector
-        elif out.vector is not state.out or vector is not state.vector:
+        elif getattr(out, "vector", out) is not state.out or vector is not state.vector:
             if not _writable(out, theta):
                 return None
             state.theta, state.vector = self._theta(theta), vector

@@ -1,6 +1,5 @@
 """From a trace to a PyTorch program: source text in its idiom, run under ``inference_mode`` in memory made once."""
 
-import linecache
 import math
 import re
 import threading
@@ -12,6 +11,7 @@ from ..parameters import Parameters
 from .planning import LINE, planned
 from .program import BINARY, UNARY, Lowered, Trace
 from .sizes import evaluate, text
+from .sources import execute
 from .torch_fusion import fused, large_products, with_onednn
 from .torch_rules import FRESH, WORDS, lines
 from .torch_writer import Writer
@@ -171,9 +171,7 @@ class _Runner:
 
     def __init__(self, trace: Trace, writer: Writer, source: str) -> None:
         names = namespace_of(writer.constants)
-        file = f"<backproof program {id(self):x}>"
-        exec(compile(source, file, "exec"), names)
-        linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+        execute(source, names, self)
         self.function, self._buffers = names["run"], names["buffers"]
         self._theta, self._gradient = names["theta"], names["gradient"]
         self._state = _State()
