@@ -8,6 +8,7 @@ CLAIM = Claim(
     title="A step of Adam: forward, backward, update",
     candidates=(
         Candidate("backproof", "benchmarks.candidates.ours:adam"),
+        Candidate("backproof numba", "benchmarks.candidates.ours:adam_numba"),
         Candidate("PyTorch Adam", "benchmarks.candidates.pytorch:adam"),
         Candidate("PyTorch Adam fused", "benchmarks.candidates.pytorch:adam_fused"),
         Candidate("JAX jit", "benchmarks.candidates.jax_jit:adam"),
@@ -23,6 +24,7 @@ CLAIM = Claim(
     # The update is 1e-3 of the parameters: their float32 rounding is that much larger in it.
     tolerance={"update": 1e-2},
     notes=(
+        "backproof numba is compile(..., kernels='numba'), and Adam's update compiled likewise.",
         "JAX: Adam written out, one jitted function with donated arguments.",
         "scikit-learn loop: _backprop and the optimizer's update, as its training loop calls them; partial_fit is "
         "the public call with its checks.",

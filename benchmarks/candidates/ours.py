@@ -33,11 +33,11 @@ def gradient(case: Case) -> Prepared:
     return Prepared(step, numbers)
 
 
-def compiled(case: Case) -> Prepared:
+def compiled(case: Case, kernels: str | None = None) -> Prepared:
     problem = build(case)
     net, theta = _network(problem)
     x, y, out = problem.x, problem.y, theta.copy()
-    program = bp.compile(net, loss=bp.CrossEntropy(), batch=len(x))
+    program = bp.compile(net, loss=bp.CrossEntropy(), batch=len(x), kernels=kernels)
 
     def step() -> Any:
         return program(theta, x, y, out=out)
@@ -49,12 +49,20 @@ def compiled(case: Case) -> Prepared:
     return Prepared(step, numbers)
 
 
+def numba(case: Case) -> Prepared:
+    return compiled(case, "numba")
+
+
 def compiling(case: Case) -> Prepared:
     net, _ = _network(build(case))
     return Prepared(lambda: bp.compile(net, loss=bp.CrossEntropy(), batch=case["batch"]), dict)
 
 
-def adam(case: Case) -> Prepared:
+def adam_numba(case: Case) -> Prepared:
+    return adam(case, "numba")
+
+
+def adam(case: Case, kernels: str | None = None) -> Prepared:
     from backproof.training import Adam
 
     problem = build(case)
@@ -62,11 +70,11 @@ def adam(case: Case) -> Prepared:
     x, y = problem.x, problem.y
     optimizer, out = Adam(), theta.copy()
     state = optimizer.start(theta.vector)
-    program = bp.compile(net, loss=bp.CrossEntropy(), batch=len(x))
+    program = bp.compile(net, loss=bp.CrossEntropy(), batch=len(x), kernels=kernels)
 
     def step() -> Any:
         value, gradient = program(theta, x, y, out=out)
-        optimizer.step(theta.vector, gradient.vector, state, LEARNING_RATE)
+        optimizer.step(theta.vector, gradient.vector, state, LEARNING_RATE, kernels=kernels)
         return value
 
     def numbers() -> dict[str, Any]:
