@@ -275,3 +275,8 @@ def test_predictions_do_not_replace_the_table_that_is_redirected_in(process: Sta
     assert code == 1
     assert "it would replace standard input" in err
     assert table.read_bytes() == before
+
+
+def test_the_package_itself_can_be_run() -> None:
+    done = subprocess.run([sys.executable, "-m", "backproof", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("backproof ")

@@ -27,6 +27,8 @@ def check_writable(path: Path, what: str, error: type[ModelFileError] | type[Dat
             file.write(b"?")
             file.flush()
     except FileNotFoundError as problem:
+        if target.parent.is_dir():
+            raise error(f"cannot write {what} {str(path)!r}: the folder takes no new files") from problem
         raise error(f"cannot write {what} {str(path)!r}: the folder {str(target.parent)!r} does not exist") from problem
     except OSError as problem:
         raise error(f"cannot write {what} {str(path)!r}: {problem.strerror or problem}") from problem

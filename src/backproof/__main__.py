@@ -1,0 +1,5 @@
+"""``python -m backproof``: the command line."""
+
+from .cli import main
+
+main()
