@@ -125,6 +125,38 @@ def test_the_apply_of_a_torch_function_is_the_function() -> None:
     assert (report.title, report.blocks[0].name, report.cause) == ("Square", "side", Cause.FACTOR)
 
 
+def test_a_torch_function_that_returns_its_changed_input_is_noted() -> None:
+    class Rectifier(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.mark_dirty(x)
+            x.clamp_(min=0)
+            ctx.save_for_backward(x)
+            return x
+
+        @staticmethod
+        def backward(ctx: Any, u: Any) -> Any:
+            return u * (ctx.saved_tensors[0] > 0)
+
+    report = check(Rectifier, torch.tensor(X))
+    assert report.ok
+    assert report.notes == ("the function changes its argument 'x' in place and returns it",)
+
+
+def test_a_large_gradient_is_told_to_be_transposed_or_of_a_wrong_shape() -> None:
+    x, w = np.random.default_rng(0).normal(size=60), np.random.default_rng(1).normal(size=(50, 60)) / 8
+
+    def f(w: Any) -> Any:
+        return np.tanh(w @ x).sum()
+
+    def slope(w: Any) -> Any:
+        return np.outer(1 - np.tanh(w @ x) ** 2, x)
+
+    assert check(f, w, vjp=lambda w, u: u * slope(w)).ok
+    assert check(f, w, vjp=lambda w, u: u * slope(w).T).cause == Cause.TRANSPOSED
+    assert check(f, w, vjp=lambda w, u: u * slope(w)[:, :7]).cause == Cause.WRONG_SHAPE
+
+
 def test_a_list_of_arrays_is_one_for_each_argument() -> None:
     assert check(lambda a, b: a @ b, X, X + 1, gradient=lambda a, b: [b, a]).ok
 

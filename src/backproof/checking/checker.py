@@ -13,9 +13,9 @@ from ..losses import Loss
 from ..losses.base import require_loss
 from ..network import Network
 from ..options import check_whole
+from .arguments import title_of
 from .inspection import inspect_problem
 from .own_subjects import factors, layer_problem, loss_problem, network_problem
-from .plain import title_of
 from .report import Report
 from .subjects import problem_of
 

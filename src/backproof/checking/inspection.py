@@ -12,7 +12,7 @@ from .probing import PROBES, Prober, probability
 from .problems import DOUBLE, NATIVE, Points, Problem, epsilon
 from .products import adjointness, complaints_about_route
 from .report import Block, Report
-from .soundness import Complaint, complaints_about, differentiability, note_on_dtype
+from .soundness import Complaint, complaints_about, differentiability, note_on_dtype, notes_on_reuse
 
 METHODS = {
     "complex": "complex steps, exact to rounding",
@@ -54,7 +54,7 @@ def _looked_through(problem: Problem, wanted: str, seed: int, points: int) -> Re
     if not value.numbers.size:
         raise ShapeError(f"check: the value of {problem.title} has shape {value.numbers.shape}, expected some numbers.")
     complaints = complaints_about(problem, value)
-    notes = [*problem.notes, *note_on_dtype(problem, value)]
+    notes = [*problem.notes, *note_on_dtype(problem, value), *notes_on_reuse(problem, value)]
     if {c.cause for c in complaints} & {Cause.NOT_DETERMINISTIC, Cause.NOT_FINITE, Cause.WRONG_DTYPE}:
         return _report(problem, "nothing, for the function cannot be checked", [], complaints, notes)
     precision, why = precision_of(problem)

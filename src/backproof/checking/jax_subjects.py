@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import dtype_name
 from ..errors import DtypeError, missing_extra
-from .plain import argument_names, is_floating, title_of
+from .arguments import argument_names, is_floating, title_of
 from .problems import COMPLEX, NATIVE, Points, Problem, Raw, Route, Value
 from .structures import Structure
 

@@ -5,7 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from .causes import Cause, Evidence, Finding
+from .causes import FITS, Cause, Evidence, Finding
 from .comparing import SINGLE
 from .diagnosis import diagnose_probes
 from .judging import batches_of
@@ -66,7 +66,7 @@ class Prober:
         worst = int(np.argmax(np.where(np.isnan(analytic), np.inf, np.abs(analytic - numeric) / tolerance)))
         entry, place, finding = (analytic[worst], numeric[worst], tolerance[worst]), None, None
         if wrong.any():
-            finding = self._why(products, analytic, numeric, tolerance)
+            finding = self._why(products, probes, analytic, numeric, tolerance)
             i, j = products.bisect(*probes[worst])
             shape = self.problem.points[products.index].shape
             place = (_unraveled(i, self.oracle.out_shape), _unraveled(j, shape))
@@ -91,7 +91,12 @@ class Prober:
             probed=True,
         )
 
-    def _why(self, products: "_Products", analytic: Any, numeric: Any, tolerance: Any) -> Finding:
+    def _why(
+        self, products: "_Products", probes: list[tuple[Any, Any]], analytic: Any, numeric: Any, tolerance: Any
+    ) -> Finding:
+        came, expected = products.came(probes[0][0]), self.problem.points[products.index].shape
+        if came is not None and np.prod(came, dtype=int) != np.prod(expected, dtype=int):
+            return Finding(Cause.WRONG_SHAPE, f"shape {came} came, expected {expected}")
         if not np.isfinite(analytic).all():
             return Finding(Cause.NOT_FINITE, "NaN or infinity in the derivative")
         nothing = np.zeros((1, self.probes), bool)
@@ -100,7 +105,12 @@ class Prober:
         row, right, apart = analytic[None], numeric[None], tolerance[None]
         name = self.problem.names[products.index]
         evidence = Evidence(name, row, right, apart, (), shape, x, np.zeros(1), batches, nothing)
-        return diagnose_probes(evidence)
+        finding = diagnose_probes(evidence)
+        if finding.cause == Cause.UNKNOWN and len(expected) == 2:
+            turned = np.array([products.given(u, v.reshape(expected).T.reshape(-1))[0] for u, v in probes])
+            if np.all(np.abs(turned - numeric) <= FITS * tolerance):
+                return Finding(Cause.TRANSPOSED, f"axes 0 and 1 of the derivative in {name} exchanged, it fits")
+        return finding
 
 
 @final
@@ -115,9 +125,17 @@ class _Products:
 
     def probe(self, u: Any, v: Any) -> tuple[float, float, float]:
         """Return u J v by the route, by the oracle, and how far they may be apart."""
-        return self._compared(u, v, self._given(u, v))
+        return self._compared(u, v, self.given(u, v))
 
-    def _given(self, u: Any, v: Any) -> tuple[float, float]:
+    def came(self, u: Any) -> tuple[int, ...] | None:
+        """Return the shape of the route's product with u, None where it gives none."""
+        problem, oracle = self.prober.problem, self.prober.oracle
+        if self.route.pull is None:
+            return None
+        found = self.route.pull(problem.points, oracle.precision, u.reshape(oracle.out_shape))[self.index]
+        return None if found is None else tuple(np.shape(found[0]))
+
+    def given(self, u: Any, v: Any) -> tuple[float, float]:
         """Return u J v by the route, and the size of the terms in its sum."""
         problem, oracle = self.prober.problem, self.prober.oracle
         if self.route.push is not None:

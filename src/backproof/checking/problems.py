@@ -27,11 +27,13 @@ class Value(NamedTuple):
         numbers: float64 or complex128, in the shape of the output.
         dtype: of the output as it came, by name.
         changed: the arguments that the call changed in place, by index, with their values afterwards.
+        reused: those that it changed and returned.
     """
 
     numbers: Any
     dtype: str
     changed: dict[int, Any]
+    reused: tuple[int, ...] = ()
 
 
 class Raw(NamedTuple):

@@ -45,6 +45,11 @@ def note_on_dtype(problem: Problem, value: Value) -> list[str]:
     return [f"the function's value is {value.dtype}, its arguments ({', '.join(problem.names)}) are {came}"]
 
 
+def notes_on_reuse(problem: Problem, value: Value) -> list[str]:
+    """Return a note on every argument that the function works on in place, as it says by returning it."""
+    return [f"the function changes its argument {problem.names[i]!r} in place and returns it" for i in value.reused]
+
+
 def differentiability(
     problem: Problem, oracle: Oracle, measured: list[Measured], loosest: float
 ) -> tuple[list[Complaint], list[str]]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import OptionError
+from .arguments import title_of
 from .jax_subjects import is_jax, jax_problem
-from .plain import plain_problem, title_of
+from .plain import plain_problem
 from .problems import Problem
 from .torch_subjects import applied, is_torch, torch_problem
 

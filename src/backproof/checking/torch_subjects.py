@@ -10,8 +10,8 @@ import numpy as np
 
 from ..arrays import dtype_name
 from ..errors import DtypeError, missing_extra
-from .plain import argument_names, title_of
-from .problems import COMPLEX, NATIVE, Points, Problem, Raw, Route, Value, from_pushes
+from .arguments import argument_names, title_of
+from .problems import NATIVE, Points, Problem, Raw, Route, Value, from_pushes
 from .structures import Structure
 from .tensors import like_tensor
 
@@ -139,12 +139,13 @@ class _Call:
             before = [tensor.clone() for tensor in tensors]
             result = self.call(tensors, precision)
             numbers, dtype = Structure.of(result).join(result, "the function's value")
-        changed = {
-            index: tensor.double().numpy()
+        moved = {
+            index: tensor
             for index, (tensor, old) in enumerate(zip(tensors, before, strict=True))
-            if precision != COMPLEX and not torch.equal(tensor, old) and not _returned(tensor, result)
+            if precision == NATIVE and not torch.equal(tensor, old)
         }
-        return Value(np.array(numbers), dtype, changed)
+        changed = {i: tensor.cpu().double().numpy() for i, tensor in moved.items() if not _returned(tensor, result)}
+        return Value(np.array(numbers), dtype, changed, tuple(i for i in moved if i not in changed))
 
     def dense(self, points: Points, precision: str) -> list[Raw | None]:
         """Return the Jacobian in every argument, by a backward pass for every entry of the output."""
