@@ -78,7 +78,8 @@ class _Runner:
         The loss is NaN where a check failed. Inside a transformation of JAX its number cannot be seen.
         """
         # JAX takes NumPy's arrays for its own; the ordinary way says that they are mixed.
-        if out is not None or not isinstance(theta.like, jax.Array):
+        like = theta.like
+        if out is not None or not (like.__class__ is x.__class__ or isinstance(like, jax.Array)):
             return None
         arrays = tuple([theta[name] for name in self.names])
         if weights is None:

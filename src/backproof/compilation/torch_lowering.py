@@ -109,7 +109,8 @@ def namespace_of(constants: dict[str, Any], out: bool = True) -> dict[str, Any]:
         "any_": torch.any, "all_": torch.all,
         "threshold_backward": aten.threshold_backward.grad_input if out else aten.threshold_backward.default,
         "tanh_backward": aten.tanh_backward.grad_input if out else aten.tanh_backward.default,
-        "linear_pointwise": _linear_pointwise, "check_classes": _check_classes, "number": _number,
+        "linear_pointwise": _linear_pointwise, "narrow_softmax": _narrow_softmax,
+        "check_classes": _check_classes, "number": _number,
         "tensor_in": _tensor_in, "Refused": Refused,
         "constant": _constant, "inf": math.inf, "nan": math.nan, **constants,
     }  # fmt: skip
@@ -138,7 +139,19 @@ def _linear_pointwise(x: Any, weight: Any, bias: Any, after: str, *none: Any) ->
     return y.relu_() if after == "relu" else y
 
 
-def _check_classes(y: Any, classes: int) -> None:
+def _narrow_softmax(function: Any, x: Any, columns: Any, turned: Any, out: Any) -> None:
+    """Write ``function(x, -1)`` into ``out``; for many short rows, by way of the transposed, whose rows are long."""
+    if x.shape[0] < 64 or x.device.type != "cpu":
+        function(x, -1, out=out)
+    else:
+        columns.copy_(x.t())
+        function(columns, 0, out=turned)
+        out.copy_(turned.t())
+
+
+def _check_classes(y: Any, classes: int, looked_up: bool) -> None:
+    if looked_up and y.device.type == "cpu":
+        return  # PyTorch looks at every index itself where it is used.
     smallest, largest = torch.aminmax(y)
     if not 0 <= int(smallest) <= int(largest) < classes:
         raise Refused
@@ -206,6 +219,10 @@ class _Runner:
                 loss = self.function(*inputs, state.theta[1], state.gradient[1], buffers)
             except Refused:
                 return None
+            except RuntimeError as error:
+                if "out of bounds" in str(error):
+                    return None
+                raise
         assert out is not None
         if not math.isfinite(loss.item()):
             return None

@@ -95,8 +95,17 @@ def _input_gradient(w: Writer, s: Statement, word: str, *arguments: str) -> list
     return [f"{s.target.name} = {word}({said})"]
 
 
+NARROW = 16
+"""Rows shorter than a vector register, whose softmaxes PyTorch computes number by number."""
+
+
 def _softmax(w: Writer, s: Statement) -> list[str]:
-    return _call(w, s, s.operation, w.name(s.operands[0]), "-1")
+    n, m = s.shape if s.target.ndim == 2 else (1, NARROW)
+    if not w.is_own(s.target) or not isinstance(m, int) or m >= NARROW:
+        return _call(w, s, s.operation, w.name(s.operands[0]), "-1")
+    memory, size = f"empty(({m}, {text(n)}), dtype={s.dtype}, device=device)", n * m * np.dtype(s.dtype).itemsize
+    rooms = [w.room(f"{name}_{m}_{s.dtype}", memory, size) for name in ("columns", "turned")]
+    return [f"narrow_softmax({s.operation}, {w.name(s.operands[0])}, {', '.join(rooms)}, out={w.name(s.target)})"]
 
 
 def _sum(w: Writer, s: Statement) -> list[str]:
@@ -193,7 +202,11 @@ def _check(w: Writer, s: Statement) -> list[str]:
 
 
 def _check_classes(w: Writer, s: Statement) -> list[str]:
-    return [f"check_classes({w.name(s.operands[0])}, {s.attributes['classes']})"]
+    (y,) = s.operands
+    looked_up = any(
+        t.operation in ("pick", "subtract_one_hot", "one_hot") and y in t.operands for t in w.trace.statements
+    )
+    return [f"check_classes({w.name(y)}, {s.attributes['classes']}, {looked_up})"]
 
 
 _RULES: dict[str, Rule] = {
