@@ -157,6 +157,13 @@ def test_a_large_gradient_is_told_to_be_transposed_or_of_a_wrong_shape() -> None
     assert check(f, w, vjp=lambda w, u: u * slope(w)[:, :7]).cause == Cause.WRONG_SHAPE
 
 
+def test_a_forgotten_mask_is_a_missing_factor() -> None:
+    mask = np.array([1, 0, 1, 1, 0, 1])
+    report = check(lambda x: x * mask / 0.6, X, vjp=lambda x, u: u / 0.6)
+    assert report.cause == Cause.MISSING_FACTOR
+    assert report.blocks[0].detail == "2 entries multiplied by 0, as by a mask, it fits"
+
+
 def test_a_list_of_arrays_is_one_for_each_argument() -> None:
     assert check(lambda a, b: a @ b, X, X + 1, gradient=lambda a, b: [b, a]).ok
 
