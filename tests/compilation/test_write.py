@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -24,6 +25,9 @@ DIGITS = bp.Network([bp.Linear(64, 32), bp.ReLU(), bp.Linear(32, 16), bp.Tanh(),
 
 PYTHON = (sys.executable, "-W", "error", "-W", "ignore::RuntimeWarning")
 """Some builds of BLAS raise floating-point flags for finite products, of which NumPy warns."""
+
+QUICKLY = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""For JAX: half the time goes into making programs fast that run once."""
 
 RUNNER = """
 import json, runpy, sys
@@ -81,7 +85,8 @@ def test_a_fresh_interpreter_without_the_library_gets_the_same_loss_and_gradient
         (tmp_path / f"{name}_{library}.py").write_text(source)
         expected[name] = bp.value_and_gradient(net.net, theta, x, y, net.loss)
     names = ",".join(expected)
-    subprocess.run([*PYTHON, "-c", RUNNER, library, str(tmp_path), names], check=True)
+    quickly = {**os.environ, "XLA_FLAGS": QUICKLY}
+    subprocess.run([*PYTHON, "-c", RUNNER, library, str(tmp_path), names], check=True, env=quickly)
     for name, (loss, gradient) in expected.items():
         with np.load(tmp_path / f"{name}_{library}.npz") as found:
             tolerance = 1e-12 if name.endswith("d") else 1e-5
