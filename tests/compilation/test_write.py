@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -14,13 +15,12 @@ import numpy as np
 import pytest
 
 import backproof as bp
-from backproof.compilation.writing import PURPOSES, write
+from backproof.compilation.writing import PURPOSES, idioms, write
 from backproof.compilation.writing.expressions import Source, infix, prefix
-from backproof.compilation.writing.idioms import IDIOMS
 from backproof.errors import KinkWarning, OptionError, ShapeError
 from networks import Drawn, draw_network
 
-LIBRARIES = tuple(IDIOMS)
+LIBRARIES = tuple(idioms.IDIOMS)
 DIGITS = bp.Network([bp.Linear(64, 32), bp.ReLU(), bp.Linear(32, 16), bp.Tanh(), bp.Linear(16, 10)])
 
 PYTHON = (sys.executable, "-W", "error", "-W", "ignore::RuntimeWarning")
@@ -252,3 +252,14 @@ def test_what_cannot_be_written_is_named() -> None:
         write(DIGITS, bp.CrossEntropy(), (63,))
     with pytest.raises(OptionError, match="expected a loss"):
         write(DIGITS, "CrossEntropy", (64,))  # type: ignore[arg-type]
+
+
+def test_infinite_numbers_are_valid_python() -> None:
+    assert [idioms.number(value).text for value in (math.inf, -math.inf, -2.0)] == ['float("inf")', 'float("-inf")', "-2.0"]
+
+
+def test_no_axis_is_put_in_and_taken_out_again() -> None:
+    net = bp.Network([bp.RMSNorm(5), bp.Linear(5, 2)])
+    source = write(net, bp.SquaredError(), (5,))
+    assert "[:, None][:, 0]" not in source
+    assert "broadcast_to" not in write(net, bp.SquaredError(), (5,), what="jacobian")

@@ -1,6 +1,5 @@
 """From a trace to a JAX program: one function of arrays in JAX's idiom, compiled as a whole by ``jax.jit``."""
 
-import linecache
 import math
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..parameters import Parameters
 from .jax_rules import Writer
 from .program import Lowered, Trace
 from .sizes import text
+from .sources import execute
 
 __all__ = ["lower", "style"]
 
@@ -34,10 +34,9 @@ def _source(trace: Trace) -> tuple[str, dict[str, Any]]:
     body = []
     for s in trace.statements:
         comment = f"{s.equation}, {text(s.shape)}" if s.equation else text(s.shape)
-        first, *others = writer.lines(s)
-        body += [f"{first}  # {comment}", *others]
+        body.append(f"{writer.line(s)}  # {comment}")
     loss = writer.name(trace.outputs["loss"])
-    body += [f"loss = where({' | '.join(writer.refusals)}, nan, {loss})"] if writer.refusals else []
+    body += [f"loss = jnp.where({' | '.join(writer.refusals)}, jnp.nan, {loss})"] if writer.refusals else []
     gradient = "".join(f"{writer.gradient(name)}, " for name in trace.parameters)
     body.append(f"return {'loss' if writer.refusals else loss}, ({gradient.rstrip()})")
     inputs = ", ".join(value.name for value in trace.inputs.values())
@@ -47,26 +46,12 @@ def _source(trace: Trace) -> tuple[str, dict[str, Any]]:
     return "\n".join([*head, *sizes, *(f"    {line}" for line in body)]) + "\n", writer.constants
 
 
-_FUNCTIONS = (
-    "abs", "arange", "any", "all", "broadcast_to", "concatenate", "cos", "exp", "expm1", "full", "isfinite", "log",
-    "inf", "log1p", "max", "maximum", "min", "minimum", "nan", "sin", "sqrt", "stack", "sum", "take", "take_along_axis",
-    "tanh", "where", "bool_", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
-)  # fmt: skip
-
-
-def _namespace(constants: dict[str, Any]) -> dict[str, Any]:
-    names = {word: getattr(jnp, word) for word in _FUNCTIONS}
-    return {**names, "erfc": jax.scipy.special.erfc, "one_hot": jax.nn.one_hot, **constants}
-
-
 class _Runner:
     """Calls the compiled function with the parameters' arrays."""
 
     def __init__(self, trace: Trace, source: str, constants: dict[str, Any]) -> None:
-        names = _namespace(constants)
-        file = f"<backproof program {id(self):x}>"
-        exec(compile(source, file, "exec"), names)
-        linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+        names = {"jax": jax, "jnp": jnp, "inf": math.inf, "nan": math.nan, **constants}
+        execute(source, names, self)
         self.function = jax.jit(names["run"])
         self.names = tuple(trace.parameters)
 

@@ -1,5 +1,6 @@
 """How each operation of a program is said in NumPy, PyTorch and JAX: one rule an operation, one table a library."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,6 +110,8 @@ def number(operand: Any) -> Source:
         return Source(text(operand), PRODUCT)
     if isinstance(operand, Size):
         return Source(text(operand), PRODUCT if " " in text(operand) else 9)
+    if isinstance(operand, float) and not math.isfinite(operand):
+        return Source(f'float("{operand}")')
     return Source(repr(operand), 9 if not isinstance(operand, int | float) or operand >= 0 else 7)
 
 

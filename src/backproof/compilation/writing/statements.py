@@ -46,7 +46,9 @@ def lines(trace: Trace, idiom: Idiom) -> tuple[list[Line], dict[str, str]]:
     Raises:
         OptionError: an operation or constant cannot be said in the library; the message names its layer.
     """
-    return _Writer(_shaped(optimized(trace, (simplify, deduplicate, remove_dead))), idiom).written()
+    # The second time, views of what the first has put in vanish.
+    shorter = optimized(trace, (simplify, simplify, deduplicate, remove_dead))
+    return _Writer(_shaped(shorter), idiom).written()
 
 
 def _shaped(trace: Trace) -> Trace:
