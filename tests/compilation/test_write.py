@@ -255,7 +255,8 @@ def test_what_cannot_be_written_is_named() -> None:
 
 
 def test_infinite_numbers_are_valid_python() -> None:
-    assert [idioms.number(value).text for value in (math.inf, -math.inf, -2.0)] == ['float("inf")', 'float("-inf")', "-2.0"]
+    texts = [idioms.number(value).text for value in (math.inf, -math.inf, -2.0)]
+    assert texts == ['float("inf")', 'float("-inf")', "-2.0"]
 
 
 def test_no_axis_is_put_in_and_taken_out_again() -> None:
