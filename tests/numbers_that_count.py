@@ -57,6 +57,11 @@ class Counted:
     def __float__(self) -> float:
         return float(self.value)
 
+    @staticmethod
+    def pi() -> "Counted":
+        """Return pi, as exact numbers do to their own precision."""
+        return Counted(math.pi)
+
     def __getattr__(self, name: str) -> Callable[[], "Counted"]:
         # NumPy's exp, tanh, sqrt ... of an object array call the entries' method of that name.
         function = getattr(math, name)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import torch
@@ -141,12 +142,16 @@ def test_out_receives_the_gradient_and_other_vectors_are_refused() -> None:
             bp.value_and_gradient(net, theta, x, y, bp.SquaredError(), out=wrong)  # type: ignore[arg-type]
 
 
-def test_out_is_refused_where_it_cannot_be_written() -> None:
+def test_out_is_written_where_arrays_can_be_and_refused_elsewhere() -> None:
     net = bp.Network([bp.Linear(3, 2)])
     theta = net.initialize(like=torch.zeros(1))
-    x = torch.ones(2, 3)
-    with pytest.raises(bp.errors.OptionError, match="out is for NumPy alone, but theta is of torch"):
-        bp.value_and_gradient(net, theta, x, torch.ones(2, 2), bp.SquaredError(), out=theta.copy())
+    out, x = theta.copy(), torch.ones(2, 3)
+    _, gradient = bp.value_and_gradient(net, theta, x, torch.ones(2, 2), bp.SquaredError(), out=out)
+    assert gradient is out
+    assert torch.equal(out.vector, bp.gradient(net, theta, x, torch.ones(2, 2), bp.SquaredError()).vector)
+    theta, x = net.initialize(like=jax.numpy.zeros(1)), jax.numpy.ones((2, 3))
+    with pytest.raises(bp.errors.OptionError, match="theta is of jax; out is for NumPy and PyTorch"):
+        bp.value_and_gradient(net, theta, x, jax.numpy.ones((2, 2)), bp.SquaredError(), out=theta)
 
 
 @dataclass(frozen=True, repr=False)
