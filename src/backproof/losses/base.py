@@ -182,12 +182,10 @@ def require_loss(who: str, loss: Any) -> None:
 
 def refuse_targets(who: str, t: Array, bad: Array, expected: str) -> None:
     """Raise DataError for the first target that is ``bad``, unless inside a JAX trace, where none can be seen."""
-    if is_numpy(bad):
-        if not bad.any():
-            return
-    elif is_symbolic(bad):
-        return bad.refuse()  # type: ignore[no-any-return]
-    elif is_traced(bad) or not bool(namespace(bad).any(bad)):
+    if is_symbolic(bad):
+        bad.refuse()
+        return
+    if is_traced(bad) or not bool(namespace(bad).any(bad)):
         return
     where = tuple(int(i) for i in np.argwhere(to_numpy(bad))[0])
     place = f"example {where[0]}" + (f", output {where[1]} has target" if len(where) > 1 else " has class index")
