@@ -16,6 +16,14 @@ from training.problems import blobs, classifier, quick
 LOSS = bp.CrossEntropy()
 
 
+@pytest.fixture(autouse=True)
+def listening():
+    """Let SIGINT be heard, also where the tests run in the background and were started without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def train(**change):
     net = classifier(dropout=0.2)
     call = {"validation": blobs(40, seed=1), "metric": "accuracy", "settings": quick(epochs=5), **change}
