@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -53,6 +54,11 @@ def command(*arguments: Any) -> list[str]:
     return [sys.executable, "-c", "from backproof.cli import main; main()", *map(str, arguments)]
 
 
+def hear_interrupts() -> None:
+    """Undo that a process started in the background is started deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def process(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
     """Return a function that starts the command line as a process."""
@@ -63,6 +69,7 @@ def process(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
             command(*arguments),
             cwd=tmp_path,
             env=environment,
+            preexec_fn=hear_interrupts,
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 
