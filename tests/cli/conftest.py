@@ -61,15 +61,22 @@ def hear_interrupts() -> None:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
-    """Return a function that starts the command line as a process."""
+    """Return a function that starts the command line as a process, after calling ``before`` in it."""
 
-    def start(arguments: Sequence[Any], **options: Any) -> subprocess.Popen[bytes]:
+    def start(
+        arguments: Sequence[Any], before: Callable[[], object] = lambda: None, **options: Any
+    ) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
+
+        def prepared() -> None:
+            hear_interrupts()
+            before()
+
         return subprocess.Popen(
             command(*arguments),
             cwd=tmp_path,
             env=environment,
-            preexec_fn=hear_interrupts,
+            preexec_fn=prepared,
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 

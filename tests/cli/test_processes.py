@@ -216,7 +216,7 @@ def limit_files() -> None:
 def test_a_disk_that_fills_up_while_writing_leaves_nothing(process: Start, table: Path, tmp_path: Path) -> None:
     before = sorted(os.listdir(tmp_path))
     arguments = ["train", "trees.csv", "--target", "kind", "--epochs", "2", "-q", "-o", "m.bp"]
-    code, out, err = finished(process(arguments, preexec_fn=limit_files))
+    code, out, err = finished(process(arguments, before=limit_files))
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
     assert "File too large" in err
@@ -263,7 +263,7 @@ def test_the_demonstration_reports_accuracy_and_gradient(tmp_path: Path) -> None
 
 
 def test_a_closed_standard_input_is_one_line(process: Start, model: Path) -> None:
-    code, out, err = finished(process(["predict", model, "-"], stdin=None, preexec_fn=lambda: os.close(0)))
+    code, out, err = finished(process(["predict", model, "-"], stdin=None, before=lambda: os.close(0)))
     assert (code, out) == (1, "")
     assert err == "backproof: error: standard input: it is closed; redirect a file into it or name the file\n"
 
