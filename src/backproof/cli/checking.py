@@ -53,19 +53,8 @@ def check(
     try:
         if html is not None:
             check_writable(html, "the page", DataError)
-        path, name = _split(subject)
-        module = _module(path)
-        thing = _named(module, name, path)
         given = {"jacobian": jacobian, "vjp": vjp, "jvp": jvp, "gradient": gradient}
-        chosen = {k: _named(module, v, path) for k, v in given.items() if v is not None}
-        chosen = chosen or {k: getattr(module, f"{name}_{k}") for k in KINDS if hasattr(module, f"{name}_{k}")}
-        point = _point(inputs or [], module, name, dtype, seed)
-        if not chosen and inspect.isfunction(thing) and not _brings_its_own(thing, point):
-            wanted = ", ".join(f"{name}_{kind}" for kind in KINDS)
-            raise typer.BadParameter(
-                f"{name} came without a derivative, for {path.name} has none of {wanted}: write one, or name it with "
-                "--jacobian, --vjp, --jvp or --gradient"
-            )
+        thing, point, chosen = _problem(subject, inputs or [], given, dtype, seed)
         with _printing_aside():
             report = check_derivative(thing, *_for(thing, point), seed=seed, oracle=oracle, **chosen)
         if html is not None:
@@ -81,6 +70,25 @@ def check(
     else:
         result(report.text())
     return 0 if report.ok else WRONG
+
+
+def _problem(
+    subject: str, inputs: list[str], given: dict[str, str | None], dtype: str, seed: int
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Return what is checked, the point, and the derivatives that are named or stand beside it in the file."""
+    path, name = _split(subject)
+    module = _module(path)
+    thing = _named(module, name, path)
+    chosen = {kind: _named(module, other, path) for kind, other in given.items() if other is not None}
+    chosen = chosen or {k: getattr(module, f"{name}_{k}") for k in KINDS if hasattr(module, f"{name}_{k}")}
+    point = _point(inputs, module, name, dtype, seed)
+    if not chosen and inspect.isfunction(thing) and not _brings_its_own(thing, point):
+        wanted = ", ".join(f"{name}_{kind}" for kind in KINDS)
+        raise typer.BadParameter(
+            f"{name} came without a derivative, for {path.name} has none of {wanted}: write one, or name it with "
+            "--jacobian, --vjp, --jvp or --gradient"
+        )
+    return thing, point, chosen
 
 
 def _split(subject: str) -> tuple[Path, str]:

@@ -48,6 +48,19 @@ def read(path: str, prefix: str = "parameter.") -> Theta:
 '''
 """The function that reads parameters, the same for all."""
 
+_TENSOR_READER = '''\
+def data(path: str | None) -> tuple[Array, Array]:
+    """Return inputs and targets, from an NPZ file or drawn at random."""
+    if path is not None:
+        with np.load(path) as file:
+            x, y = file["x"].astype(np.@dtype@), file["y"]@ycast@
+    else:
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal(@shape@).astype(np.@dtype@)
+        y = @targets@
+    return {take}(x), {take}(y)
+'''
+
 READERS: Mapping[str, str] = {
     "numpy": '''\
 def data(path: str | None) -> tuple[Array, Array]:
@@ -59,30 +72,8 @@ def data(path: str | None) -> tuple[Array, Array]:
     x = rng.standard_normal(@shape@).astype(np.@dtype@)
     return x, @targets@
 ''',
-    "torch": '''\
-def data(path: str | None) -> tuple[Array, Array]:
-    """Return inputs and targets, from an NPZ file or drawn at random."""
-    if path is not None:
-        with np.load(path) as file:
-            x, y = file["x"].astype(np.@dtype@), file["y"]@ycast@
-    else:
-        rng = np.random.default_rng(0)
-        x = rng.standard_normal(@shape@).astype(np.@dtype@)
-        y = @targets@
-    return torch.from_numpy(x), torch.from_numpy(y)
-''',
-    "jax": '''\
-def data(path: str | None) -> tuple[Array, Array]:
-    """Return inputs and targets, from an NPZ file or drawn at random."""
-    if path is not None:
-        with np.load(path) as file:
-            x, y = file["x"].astype(np.@dtype@), file["y"]@ycast@
-    else:
-        rng = np.random.default_rng(0)
-        x = rng.standard_normal(@shape@).astype(np.@dtype@)
-        y = @targets@
-    return jnp.asarray(x), jnp.asarray(y)
-''',
+    "torch": _TENSOR_READER.format(take="torch.from_numpy"),
+    "jax": _TENSOR_READER.format(take="jnp.asarray"),
 }
 """The function that reads inputs and targets, by library."""
 

@@ -70,15 +70,7 @@ def write(
         raise errors.unknown_name("purpose", str(what), PURPOSES)
     require_loss("write", loss)
     outputs = net.output_shape(input_shape)
-    targets = _targets(loss, outputs, dtype)
-    try:
-        if what == "jacobian":
-            traced = trace_jacobian(net, input_shape, dtype, _BATCH)
-        else:
-            traced = trace(net, loss, input_shape, targets, dtype)
-    except UntraceableError as error:
-        raise errors.OptionError(f"write: {error}.") from error
-    function = _function(traced, said, what)
+    function = _function(_traced(net, loss, input_shape, dtype, what), said, what)
     head = _filled(HEADS[library], imports=_imports(said, function, dtype))
     tail = [TRAINERS[library]] if what == "train" else []
     parts = [
@@ -92,6 +84,16 @@ def write(
         'if __name__ == "__main__":\n    main()\n',
     ]
     return parts[0] + "\n" + "\n\n".join(parts[1:])
+
+
+def _traced(net: Network, loss: Loss, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> Trace:
+    """Return what the program does, statement by statement."""
+    try:
+        if what == "jacobian":
+            return trace_jacobian(net, shape, dtype, _BATCH)
+        return trace(net, loss, shape, _targets(loss, net.output_shape(shape), dtype), dtype)
+    except UntraceableError as error:
+        raise errors.OptionError(f"write: {error}.") from error
 
 
 def _targets(loss: Loss, outputs: tuple[int, ...], dtype: np.dtype[Any]) -> Targets:
