@@ -68,6 +68,15 @@ def test_a_layer_that_turns_axes_gives_the_formulas_numbers() -> None:
     same(net, bp.SquaredError(), net.initialize(0, "float64"), g.normal(size=(2, 3, 2)), g.normal(size=(2, 6)))
 
 
+def test_products_name_their_axes_where_a_factor_would_be_turned() -> None:
+    net = bp.Network([bp.Linear(3, 4), bp.Linear(4, 2)])
+    source = compile(net, loss=bp.SquaredError(), library="jax", input_shape=(3,)).source
+    assert ".T" not in source
+    assert "tensordot(x0, W1, axes=(1, 1))" in source
+    assert "tensordot(delta1, x0, axes=(0, 0))" in source
+    assert "delta2 @ W2" in source
+
+
 @pytest.mark.parametrize("case", LOSS_CASES, ids=lambda case: repr(case.loss))
 def test_every_loss_gives_the_formulas_numbers(case: Any) -> None:
     g, net = np.random.default_rng(0), bp.Network([bp.Linear(3, 4), bp.LogSoftmax()])

@@ -9,7 +9,7 @@ import jax.scipy.special
 import numpy as np
 
 from ..parameters import Parameters
-from .jax_rules import Writer
+from .jax_rules import Writer, contracted
 from .program import Lowered, Trace
 from .sizes import text
 from .sources import execute
@@ -24,7 +24,7 @@ def style(trace: Trace, n: int) -> None:
 
 def lower(trace: Trace, style: None = None) -> Lowered:
     """Return the program of a trace, after the passes."""
-    source, constants = _source(trace)
+    source, constants = _source(contracted(trace))
     return Lowered(source, _Runner(trace, source, constants))
 
 

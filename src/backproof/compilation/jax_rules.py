@@ -3,12 +3,34 @@
 from dataclasses import replace
 from typing import Any
 
+from .passes import remove_dead
 from .program import Statement, Trace, Value
+from .rules import Definitions
 from .sizes import text
 from .writing.expressions import Source, infix
 from .writing.idioms import IDIOMS, Idiom, number
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "contracted"]
+
+
+def contracted(trace: Trace) -> Trace:
+    """Name the axes that a matrix product runs over, where ``matmul`` takes one turned: XLA copies it."""
+    made, kept = Definitions(), list[Statement]()
+    for s in trace.statements:
+        made.add(s)
+        kept.append(_contraction(s, made) if s.operation == "matmul" else s)
+    return remove_dead(trace.with_statements(kept))
+
+
+def _contraction(s: Statement, made: Definitions) -> Statement:
+    """Return the product over axes that are named, ``left @ right`` itself if no factor is a transpose."""
+    left, right = s.operands
+    turned = [operand.ndim == 2 and made.of(operand, "permute") for operand in s.operands]
+    if right.ndim != 2 or not any(turned):
+        return s
+    factors = tuple(view.operands[0] if view else factor for view, factor in zip(turned, s.operands, strict=True))
+    axes = (0 if turned[0] else left.ndim - 1, 1 if turned[1] else 0)
+    return replace(s, operation="contract", operands=factors, attributes={"axes": axes})
 
 
 class Writer:
@@ -61,4 +83,8 @@ def _minus_one_hot(self: Idiom, s: Statement, operands: tuple[Source, ...]) -> S
     return infix(operands[0], "-", _one_hot(self, s, operands))
 
 
-_IDIOM = replace(IDIOMS["jax"], rules={"one_hot": _one_hot, "subtract_one_hot": _minus_one_hot})
+def _contract(self: Idiom, s: Statement, operands: tuple[Source, ...]) -> Source:
+    return self.call("tensordot", *operands, tail=f", axes={s.attributes['axes']}")
+
+
+_IDIOM = replace(IDIOMS["jax"], rules={"contract": _contract, "one_hot": _one_hot, "subtract_one_hot": _minus_one_hot})
