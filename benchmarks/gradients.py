@@ -5,6 +5,7 @@ from .problem import dense
 
 CANDIDATES = (
     Candidate("backproof", "benchmarks.candidates.ours:compiled"),
+    Candidate("backproof, new gradient", "benchmarks.candidates.ours:fresh"),
     Candidate("backproof numba", "benchmarks.candidates.ours:numba"),
     Candidate("backproof eager", "benchmarks.candidates.ours:gradient"),
     Candidate("PyTorch backward()", "benchmarks.candidates.pytorch:backward"),
@@ -27,7 +28,9 @@ CLAIM = Claim(
         "4 ReLU layers of 2048, batch 256": dense((2048,) * 5 + (10,), 256, "relu"),
     },
     notes=(
-        "backproof numba is compile(..., kernels='numba').",
+        "backproof is compile(...) with out=, the gradient's memory used again, as training does; 'new gradient' is "
+        "the same without out=, and what PyTorch and JAX do. backproof numba is compile(..., kernels='numba'), with "
+        "out= too.",
         "PyTorch backward() is nn.Sequential, zero_grad(set_to_none=True) and loss.backward(); autograd.grad uses "
         "the functional form without modules. PyTorch compiled is torch.compile of module and loss.",
         "JAX: jit of value_and_grad, arrays on the device beforehand, block_until_ready after every step.",

@@ -33,10 +33,10 @@ def gradient(case: Case) -> Prepared:
     return Prepared(step, numbers)
 
 
-def compiled(case: Case, kernels: str | None = None) -> Prepared:
+def compiled(case: Case, kernels: str | None = None, reuse: bool = True) -> Prepared:
     problem = build(case)
     net, theta = _network(problem)
-    x, y, out = problem.x, problem.y, theta.copy()
+    x, y, out = problem.x, problem.y, theta.copy() if reuse else None
     program = bp.compile(net, loss=bp.CrossEntropy(), batch=len(x), kernels=kernels)
 
     def step() -> Any:
@@ -51,6 +51,10 @@ def compiled(case: Case, kernels: str | None = None) -> Prepared:
 
 def numba(case: Case) -> Prepared:
     return compiled(case, "numba")
+
+
+def fresh(case: Case) -> Prepared:
+    return compiled(case, reuse=False)
 
 
 def compiling(case: Case) -> Prepared:

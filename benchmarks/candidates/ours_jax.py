@@ -32,8 +32,14 @@ def _prepared(step: Any) -> Prepared:
 def compiled(case: Case) -> Prepared:
     net, theta, x, y = _point(case)
     program = bp.compile(net, loss=bp.CrossEntropy(), library="jax")
-    # One executable's results are ready together, and the program has looked at the loss when it returns.
-    return _prepared(lambda: program(theta, x, y))
+
+    def step() -> Any:
+        value, gradient = program(theta, x, y)
+        # The program has looked at the loss when it returns, but the peer waits for every array, so ours does too.
+        jax.block_until_ready((value, list(gradient.values())))
+        return value, gradient
+
+    return _prepared(step)
 
 
 def jitted(case: Case) -> Prepared:
