@@ -1,8 +1,11 @@
-"""The "Shapes:" sections of layers and losses are executed: what they say is what comes out."""
+"""Docstrings say what is so: their "Shapes:" are what comes out, their "Source:" names a heading that exists."""
 
+import ast
 import inspect
 import math
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from backproof.losses import LOSSES
 from cases import LAYER_CASES, LOSS_CASES, LayerCase
 from oracles import point
 
+ROOT = Path(__file__).parents[1]
 LINE = re.compile(r"^    (?P<name>[\w\[\]]+): \((?P<axes>(?:[^()]|\([^()]*\))*)\)(?P<rest>[^\n]*)$", re.MULTILINE)
 Sizes = dict[str, Any]
 
@@ -141,3 +145,46 @@ def test_a_wrong_docstring_of_a_loss_is_caught() -> None:
     text = inspect.cleandoc(LOSSES[case.name].__doc__ or "").replace("delta: (batch, n)", "delta: (n, batch)")
     with pytest.raises(AssertionError, match="delta: axis n is 3, expected 4"):
         check_loss(text, case)
+
+
+def sources_of(code: str) -> Iterator[str]:
+    """Yield what the docstrings of a file name as their sources, each as one line."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            for said in re.findall(r"^Source: (.+(?:\n.+)*)", ast.get_docstring(node) or "", re.MULTILINE):
+                yield " ".join(said.split())
+
+
+def faults_of(source: str) -> list[str]:
+    """Return what is wrong with one source: headings that its page lacks, headings of no page, unexplained papers."""
+    cited = re.findall(r'(docs/\w+\.md), "([^"]+)"', source)
+    headings = {page: re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.MULTILINE) for page, _ in cited}
+    faults = [f"{page} has no heading {heading!r}" for page, heading in cited if heading not in headings[page]]
+    if source.count('"') != 2 * len(cited):
+        faults.append("a quoted heading is of no page")
+    if re.search(r"\[[DO]\]", source) and "docs/mathematics.md" not in source:
+        faults.append("it names a paper, but not the page that says which")
+    return faults
+
+
+def test_every_heading_that_a_docstring_cites_exists() -> None:
+    files = sorted((ROOT / "src" / "backproof").rglob("*.py"))
+    sources = [(file.name, source) for file in files for source in sources_of(file.read_text())]
+    assert len(sources) >= 20
+    wrong = [f"{name}: {source}: {fault}" for name, source in sources for fault in faults_of(source)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ('docs/mathematics.md, "Layers: total derivatives".', "no heading 'Layers: total derivatives'"),
+        ('docs/mathematics.md, "Losses"; docs/mathematics.md,\n    "Layer".', "no heading 'Layer'"),
+        ('MATH, "Losses".', "of no page"),
+        ("[D], Algorithm 1.", "names a paper"),
+    ],
+)
+def test_a_source_that_leads_nowhere_is_caught(said: str, fault: str) -> None:
+    (source,) = sources_of(f'class A:\n    """It.\n\n    Source: {said}\n    """\n')
+    (found,) = faults_of(source)
+    assert fault in found

@@ -68,7 +68,7 @@ def value_and_gradient(
         OptionError: ``loss`` is no loss, or ``out`` cannot take the gradient.
         NonFiniteError: the loss is NaN or infinite; the message names the first layer where that arises.
 
-    Source: MATH, "The theorem".
+    Source: docs/mathematics.md, "The theorem and its three orders".
     """
     steps, value, delta = _linearize(net, theta, x, y, loss, weights)
     blocks = _Blocks(net, theta, out)
@@ -113,7 +113,7 @@ def algorithm_1(
     Raises:
         OptionError: the Jacobian would take more than ``ALGORITHM_1_BYTES``; the message has the size.
 
-    Source: [D], Algorithm 1; MATH, "The theorem".
+    Source: docs/mathematics.md, "The theorem and its three orders"; [D], named there, Algorithm 1.
     """
     steps, value, delta = _linearize(net, theta, x, y, loss, weights)
     _check_size(net, delta)
@@ -158,7 +158,7 @@ def naive_product(
 
     Cost: quadratic in depth.
 
-    Source: MATH, "The theorem".
+    Source: docs/mathematics.md, "The theorem and its three orders".
     """
     steps, value, delta_L = _linearize(net, theta, x, y, loss, weights)
     batch, sink = delta_L.shape[0], {}

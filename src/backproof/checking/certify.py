@@ -59,7 +59,7 @@ def certify(
         NonFiniteError: the computed loss is NaN or infinite; the message names the first layer where that arises.
         UndecidedError: a layer of your own asks whether balls are ordered that overlap at every precision.
 
-    Source: MATH, "The theorem"; python-flint's arb for the arithmetic.
+    Source: docs/mathematics.md, "The theorem and its three orders"; python-flint's arb for the arithmetic.
     """
     require_flint("certify")
     require_loss("certify", loss)

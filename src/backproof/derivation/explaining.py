@@ -80,7 +80,7 @@ def explain(
         OptionError: a choice is unknown, the example is not in the batch, or a loss came without targets.
         ShapeError, DtypeError, DataError: an argument does not fit; the message names the layer or the loss.
 
-    Source: MATH, "The theorem".
+    Source: docs/mathematics.md, "The theorem and its three orders".
     """
     if not isinstance(net, Network):
         raise OptionError(f"explain: net is of type {type(net).__name__}, expected a Network, as in Network([...]).")

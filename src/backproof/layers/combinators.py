@@ -92,7 +92,7 @@ class Chain(_Combinator):
         A = A_L ... A_1
         B[l] = A_L ... A_{l+1} B_l
 
-    Source: MATH, "The theorem".
+    Source: docs/mathematics.md, "The theorem and its three orders".
     """
 
     layers: tuple[Layer, ...]
@@ -145,7 +145,7 @@ class Residual(_Combinator):
     Raises:
         ShapeError: g changes the shape.
 
-    Source: MATH, "Layers: total derivatives", residual.
+    Source: docs/mathematics.md, "Layers", residual.
     """
 
     inner: Layer
@@ -293,7 +293,7 @@ class Shared(_Combinator):
     Raises:
         ShapeError: the layer changes the shape.
 
-    Source: MATH, "Layers: total derivatives", shared weights.
+    Source: docs/mathematics.md, "Layers", shared weights.
     """
 
     inner: Layer

@@ -48,7 +48,7 @@ class Elementwise(Layer):
         y: (batch, \*any)
         A: (n, n), one per example
 
-    Source: MATH, "Layers: total derivatives", elementwise.
+    Source: docs/mathematics.md, "Layers", elementwise.
     """
 
     def __post_init__(self) -> None:

@@ -82,7 +82,7 @@ class Linear(_Affine):
     Raises:
         ShapeError: the last axis of x is not n.
 
-    Source: [D]'s W^T a + b with W and its transpose exchanged; MATH, "Layers: total derivatives".
+    Source: docs/mathematics.md, "Layers"; [D], named there, writes W^T a + b: W and its transpose exchanged.
     """
 
     @property
@@ -132,7 +132,8 @@ class AugmentedLinear(_Affine):
     Raises:
         ShapeError: the last axis of x is not n.
 
-    Source: [O], affine-linear potential functions; the same numbers as ``Linear`` from the same seed.
+    Source: docs/mathematics.md, "Layers"; [O], named there, affine-linear potential functions; the same numbers as
+    ``Linear`` from the same seed.
     """
 
     @property

@@ -70,7 +70,7 @@ class LayerNorm(_Normalization):
     Raises:
         ShapeError: the last axis of x is not n.
 
-    Source: MATH, "Layers: total derivatives", LayerNorm.
+    Source: docs/mathematics.md, "Layers", LayerNorm.
     """
 
     bias: bool = True
@@ -143,7 +143,7 @@ class RMSNorm(_Normalization):
     Raises:
         ShapeError: the last axis of x is not n.
 
-    Source: MATH, "Layers: total derivatives", RMSNorm.
+    Source: docs/mathematics.md, "Layers", RMSNorm.
     """
 
     @property

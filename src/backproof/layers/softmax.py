@@ -21,7 +21,7 @@ class Softmax(LastAxis):
 
     Dtype: floating, kept.
 
-    Source: MATH, "Layers: total derivatives", softmax.
+    Source: docs/mathematics.md, "Layers", softmax.
     """
 
     def value(self, theta: Theta, x: Array) -> Array:
@@ -46,7 +46,7 @@ class LogSoftmax(LastAxis):
 
     Dtype: floating, kept.
 
-    Source: MATH, "Layers: total derivatives", log-softmax.
+    Source: docs/mathematics.md, "Layers", log-softmax.
     """
 
     def value(self, theta: Theta, x: Array) -> Array:

@@ -35,7 +35,7 @@ class CrossEntropy(Loss):
             names the example.
         ShapeError: the targets fit neither form, or the outputs have more than one axis.
 
-    Source: MATH, "Losses".
+    Source: docs/mathematics.md, "Losses".
     """
 
     smoothing: float = 0.0
@@ -135,7 +135,7 @@ class BinaryCrossEntropy(Loss):
         ShapeError: the targets' shape is not the outputs'.
         DataError: a target outside [0, 1].
 
-    Source: MATH, "Losses".
+    Source: docs/mathematics.md, "Losses".
     """
 
     def _targets(self, z: Array, y: Array) -> Array:

@@ -30,7 +30,7 @@ class SquaredError(Loss):
     Raises:
         ShapeError: the targets' shape is not the outputs'.
 
-    Source: MATH, "Losses".
+    Source: docs/mathematics.md, "Losses".
     """
 
     def _losses(self, z: Array, t: Array) -> Array:
@@ -68,7 +68,7 @@ class Huber(Loss):
     Raises:
         ShapeError: the targets' shape is not the outputs'.
 
-    Source: MATH, "Losses".
+    Source: docs/mathematics.md, "Losses".
     """
 
     width: float = 1.0
@@ -111,7 +111,7 @@ class Poisson(Loss):
         ShapeError: the targets' shape is not the outputs'.
         DataError: a negative target.
 
-    Source: MATH, "Losses".
+    Source: docs/mathematics.md, "Losses".
     """
 
     def _targets(self, z: Array, y: Array) -> Array:

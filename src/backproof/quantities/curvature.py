@@ -238,7 +238,7 @@ def ggn(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, batc
     Warns:
         KinkWarning: an entry lies exactly on a kink of a layer; in the first pass over the data.
 
-    Source: MATH, "Quantities made of the same factors".
+    Source: docs/mathematics.md, "Quantities".
     """
     require_loss("ggn", loss)
     own = replace(loss, reduction="sum")

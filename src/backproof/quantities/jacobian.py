@@ -177,7 +177,7 @@ def jacobian(net: Network, theta: Parameters, x: Array, wrt: Any = "input") -> J
     Warns:
         KinkWarning: an entry lies exactly on a kink of a layer.
 
-    Source: MATH, "Quantities made of the same factors".
+    Source: docs/mathematics.md, "Quantities".
     """
     return _jacobian(net, linearized("jacobian", net, theta, x), x, wrt)
 

@@ -62,7 +62,7 @@ def ntk(
     Warns:
         KinkWarning: an entry lies exactly on a kink of a layer.
 
-    Source: MATH, "Quantities made of the same factors".
+    Source: docs/mathematics.md, "Quantities".
     """
     block = check_whole("ntk", "block", block, 1)
     _check_arguments(net, x1, x2, kind)

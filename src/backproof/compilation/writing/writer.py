@@ -63,7 +63,7 @@ def write(
         OptionError: an unknown library or purpose, or a layer that cannot be written; the message names it.
         ShapeError: the layers do not take the input shape.
 
-    Source: [O] exemplifies the algorithm in code; this is the code of one's own network.
+    Source: [O], named in docs/mathematics.md, exemplifies the algorithm in code; this is the code of one's own network.
     """
     said, dtype = idiom(library), np.dtype(dtype)
     if what not in PURPOSES:
