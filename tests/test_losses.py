@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import array_api_strict
+import jax
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backproof as bp
+from backproof.arrays import to_numpy
 from backproof.losses import LOSSES, describe_loss, loss_from
 from cases import LOSS_CASES, LossCase
 from oracles import agree, check_loss_with_steps, check_loss_with_torch
@@ -100,6 +103,25 @@ def test_index_and_one_hot_targets_are_the_same() -> None:
     for loss in (bp.CrossEntropy(), bp.CrossEntropy(smoothing=0.2)):
         for kind in (np.int64, np.uint8, np.int32):
             agree(loss.value(z, index.astype(kind)), loss.value(z, np.eye(3)[index]), 1e-15, repr(loss))
+
+
+@pytest.mark.parametrize("classes", [127, 128, 256, 300])
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint16", "uint32", "uint64"])
+@pytest.mark.parametrize("library", [torch.tensor, jax.numpy.asarray, array_api_strict.asarray])
+def test_class_indices_of_narrow_integers_are_numbers_like_others(library: Any, kind: str, classes: int) -> None:
+    z = np.random.default_rng(0).normal(size=(3, classes))
+    index = np.array([5, 0, min(classes - 1, np.iinfo(kind).max)], kind)
+    value, delta = bp.CrossEntropy().value_and_gradient(z, index.astype("int64"))
+    came, gradient = bp.CrossEntropy().value_and_gradient(library(z), library(index))
+    agree(to_numpy(came), value, 1e-6, "loss")
+    agree(to_numpy(gradient), delta, 1e-6, "gradient")
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [("int8", -1), ("uint8", 200), ("uint16", 2**15), ("uint64", 2**32 + 5)])
+@pytest.mark.parametrize("library", [np.asarray, torch.tensor, jax.numpy.asarray])
+def test_wrong_class_indices_of_narrow_integers_are_named_as_they_came(library: Any, kind: str, wrong: int) -> None:
+    with jax.enable_x64(True), pytest.raises(bp.errors.DataError, match=f"has class index {wrong}, expected 0 to 199"):
+        bp.CrossEntropy().value(library(np.zeros((2, 200))), library(np.array([0, wrong], kind)))
 
 
 def test_integer_weights_are_repetitions() -> None:

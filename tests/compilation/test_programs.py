@@ -8,8 +8,10 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
+import torch
 
 import backproof as bp
 from backproof import errors
@@ -102,6 +104,29 @@ def test_class_indices_of_every_integer_dtype_are_taken() -> None:
     expected = program(theta, x, y)[1].vector
     for dtype in ("int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64"):
         np.testing.assert_array_equal(program(theta, x, y.astype(dtype))[1].vector, expected)
+
+
+@pytest.mark.parametrize("settings", [{}, {"kernels": "numba"}, {"library": "torch"}, {"library": "jax"}], ids=str)
+@pytest.mark.parametrize("loss", [bp.CrossEntropy(), bp.CrossEntropy(smoothing=0.1)], ids=repr)
+@pytest.mark.parametrize(("kind", "classes"), [("int8", 300), ("uint8", 256), ("uint16", 300)])
+def test_class_indices_in_too_narrow_a_dtype_are_taken_and_refused_like_others(
+    settings: Any, loss: Any, kind: str, classes: int
+) -> None:
+    net = bp.Network([bp.Linear(4, classes)])
+    library = {"torch": torch.tensor, "jax": jax.numpy.asarray}.get(settings.get("library"), np.asarray)
+    numpys, x = net.initialize(0), np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    theta = numpys.with_vector(library(numpys.vector))
+    program, y = bp.compile(net, loss=loss, **settings), np.array([5, 127, min(255, np.iinfo(kind).max)], kind)
+    expected, vector = bp.value_and_gradient(net, numpys, x, y.astype("int64"), loss)
+    for _ in range(2):
+        value, gradient = program(theta, library(x), library(y))
+        assert float(value) == pytest.approx(float(expected), rel=1e-5)
+        np.testing.assert_allclose(gradient.vector, vector.vector, rtol=1e-4, atol=1e-6)
+    assert program.compiled
+    if kind != "uint8":
+        wrong = np.array([0, 1, -1 if kind == "int8" else classes], kind)
+        with pytest.raises(errors.DataError, match=f"example 2 has class index {wrong[2]}, expected 0"):
+            program(theta, library(x), library(wrong))
 
 
 def test_inputs_may_lie_in_memory_in_any_way() -> None:

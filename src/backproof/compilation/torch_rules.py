@@ -173,7 +173,9 @@ def _take_along_axis(w: Writer, s: Statement) -> list[str]:
 def _column(w: Writer, y: Value) -> str:
     """Return the name of class indices as one column of int64."""
     cast = "" if y.dtype == np.dtype("int64") else ".long()"
-    return w.line("inputs", "column", f"{w.name(y)}{cast}.unsqueeze(1)")
+    column = f"{w.name(y)}{cast}.unsqueeze(1)"
+    # Indices that the program widens itself are not there yet where the inputs are read.
+    return w.line("inputs", "column", column) if y.kind == "input" else column
 
 
 def _one_hot(w: Writer, s: Statement) -> list[str]:

@@ -76,9 +76,11 @@ class CrossEntropy(Loss):
         xp, (batch, n) = namespace(z), z.shape
         if y.shape[0] != batch:
             raise ShapeError(f"CrossEntropy: {y.shape[0]} class indices came for {batch} outputs, expected one each.")
-        refuse_targets("CrossEntropy", y, (y < 0) | (y >= n), f"0 to {n - 1} for {n} outputs")
+        index = _wide(y, n)
+        refuse_targets("CrossEntropy", y, (index < 0) | (index >= n), f"0 to {n - 1} for {n} outputs")
         if not is_numpy(z):
-            return xp.astype(y[:, None] == xp.arange(n, dtype=y.dtype, device=getattr(z, "device", None)), z.dtype)
+            classes = xp.arange(n, dtype=index.dtype, device=getattr(z, "device", None))
+            return xp.astype(index[:, None] == classes, z.dtype)
         one_hot = np.zeros((batch, n), z.dtype)
         one_hot[np.arange(batch), y] = 1
         return one_hot
@@ -114,6 +116,18 @@ class CrossEntropy(Loss):
         steps = np.cumsum(to_numpy(softmax(flatten(z))), axis=1)
         drawn = (generator.random((z.shape[0], 1)) * steps[:, -1:] > steps).sum(axis=1)
         return in_library_of(z, drawn)
+
+
+def _wide(y: Array, n: int) -> Array:
+    """Return class indices in a dtype that holds n as well: in a narrower one, n would be another number."""
+    if is_numpy(y):
+        return y  # NumPy compares with any number.
+    name, xp = dtype_name(y), namespace(y)
+    bits, unsigned = int(name.partition("int")[2]), name.startswith("u")
+    # PyTorch cannot compare its wide unsigned integers; those beyond int32 become negative, and are refused.
+    if n < 2 ** (bits - (not unsigned)) and not (unsigned and bits > 8):
+        return y
+    return xp.astype(y, xp.int64 if bits == 64 else xp.int32)
 
 
 @dataclass(frozen=True, kw_only=True)
