@@ -73,6 +73,14 @@ def test_random_networks_of_all_layers_compile(tmp_path: Path) -> None:
     assert pdf.overfull() == []
 
 
+@pytest.mark.parametrize("notation", ["ours", "D", "O"])
+def test_a_network_that_acts_at_places_is_typeset_in_every_notation(notation: str) -> None:
+    net = bp.Network([bp.Linear(3, 4), bp.Tanh(), bp.Flatten(), bp.Linear(8, 2)])
+    x = np.random.default_rng(0).normal(size=(3, 2, 3))
+    source = explain(net, net.initialize(0, dtype="float64"), x, np.zeros((3, 2)), notation=notation).latex()
+    assert r"\widehat{\Delta}" in source
+
+
 def test_a_fragment_compiles_inside_another_document_as_often_as_it_is_included(tmp_path: Path) -> None:
     fragment = small().latex(fragment=True)
     packages = [line.removeprefix("% ") for line in fragment.splitlines() if line.startswith(r"% \usepackage")]

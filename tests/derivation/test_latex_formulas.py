@@ -23,6 +23,8 @@ def A(index: int) -> e.Annotated:
 SAMPLES: dict[str, tuple[e.Expression, str]] = {
     "Symbol": (e.Symbol("h", "2.1", "(3)"), "h_{2.1}^{(3)}"),
     "tilde": (e.Symbol("W", "1", accent="tilde"), r"\tilde{W}_{1}"),
+    "bar": (e.Symbol("loss", accent="bar"), r"\overline{\mathrm{loss}}"),
+    "hat": (e.Symbol("Delta", "1", accent="hat"), r"\widehat{\Delta}_{1}"),
     "Greek": (e.Symbol("delta", "theta"), r"\delta_{\theta}"),
     "word": (e.Symbol("loss", kind="scalar"), r"\mathrm{loss}"),
     "block": (e.Symbol("B", "2.0,W"), "B_{2.0,W}"),

@@ -48,7 +48,7 @@ class Symbol(Expression):
         name: a letter or Greek name, as in ``"x"``, ``"W"``, ``"delta"``, ``"theta"``; ``"loss"`` is the loss.
         subscript, superscript: written low and high, as in ``"3.1"`` and ``"(2)"``; empty for none.
         kind: what it stands for; vectors and matrices are set bold where that is the habit.
-        accent: ``"tilde"`` for augmented quantities, ``"bar"`` for means, else empty.
+        accent: ``"tilde"`` for augmented quantities, ``"bar"`` for means, ``"hat"`` for rows at places, else empty.
     """
 
     name: str

@@ -14,7 +14,7 @@ __all__ = ["RELATIONS", "inline", "multiplied", "operand", "operands", "signed",
 
 _FUNCTIONS = {"sigmoid": r"\sigma", "Phi": r"\Phi", "phi": r"\varphi"}
 _OPERATORS = {"exp", "log", "tanh", "sin", "cos"}
-_ACCENTS = {"tilde": "tilde", "bar": "overline"}
+_ACCENTS = {"tilde": "tilde", "bar": "overline", "hat": "widehat"}
 RELATIONS = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", ":=": r"\mathrel{:=}", "<": "<", ">": ">", "=": "="}
 
 
