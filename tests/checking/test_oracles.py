@@ -22,12 +22,16 @@ FUNCTIONS = [
 ]
 
 
+# Steps begin at a quarter, so a point far smaller than a step drowns in it: the oracle first scales such entries.
+POINTS = st.integers(-3 * 2**20, 3 * 2**20).map(lambda k: k * 2.0**-20)
+
+
 def along(f: Callable[[Any], Any], x: Any) -> Callable[[float], Any]:
     return lambda t: f(x + t)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(FUNCTIONS), st.floats(-3, 3))
+@given(st.sampled_from(FUNCTIONS), POINTS)
 def test_differences_are_as_close_as_they_say(pair: Any, x: float) -> None:
     f, slope = pair
     point = np.array([x])
