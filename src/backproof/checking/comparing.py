@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from .measuring import Measured
+from .oracles import AROUND, fourth_difference
 
 SINGLE = 2.0**-23
 
@@ -87,10 +88,6 @@ def rounding_noise(
 ) -> Any:
     """Return the rounding noise of a derivative, entry by entry, from fourth differences near rounding itself.
 
-    Math:
-        |J(-2d) - 4 J(-d) + 6 J(0) - 4 J(d) + J(2d)| / sqrt(70),
-        in which smooth change is of order d^4 and independent noise keeps its size
-
     Args:
         block: (t, direction) -> the block (m, n) at the point moved by t along the direction.
         center: the block at the point.
@@ -99,10 +96,8 @@ def rounding_noise(
     """
     worst = np.zeros(center.shape)
     for direction, d in itertools.product(directions, spacings):
-        values = [block(step * d, direction) for step in (-2, -1, 1, 2)]
-        with np.errstate(all="ignore"):
-            fourth = np.abs(values[0] - 4 * values[1] + 6 * center - 4 * values[2] + values[3]) / np.sqrt(70)
-        worst = np.fmax(worst, np.where(np.isfinite(fourth), fourth, 0))
+        values = [block(step * d, direction) for step in AROUND]
+        worst = np.fmax(worst, fourth_difference(values, center))
     # A sample of noise may be small by luck, so an entry has at least that of its row; ties have none to share.
     size = np.fmax.reduce(np.abs(center), axis=1, keepdims=True, initial=0.0)
     shared = np.sqrt(np.mean(worst**2, axis=1, keepdims=True)) if worst.shape[1] else worst

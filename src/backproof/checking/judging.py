@@ -248,7 +248,7 @@ class Judge:
         place, relative, a, n, tolerance = None, 0.0, 0.0, 0.0, 0.0
         if ratio.size:
             i, j = divmod(int(np.argmax(np.where(np.isnan(ratio), np.inf, ratio))), ratio.shape[1])
-            place = (_unraveled(i, self.oracle.out_shape), _unraveled(j, shape))
+            place = self.oracle.place(index, i, j)
             a, n, tolerance = float(analytic[i, j]), float(measured.value[i, j]), float(comparison.tolerance[i, j])
             apart = 0.0 if measured.kink[i, j] and not comparison.off_kink[i, j] else abs(a - n)
             relative = apart / (float(measured.row_scale[i, 0]) or float(np.abs(analytic[i]).max()) or 1.0)
@@ -281,10 +281,6 @@ def batches_of(problem: Problem, out_shape: tuple[int, ...]) -> tuple[int, ...]:
         if point.ndim and (not out_shape or (point.ndim >= 2 and out_shape[0] == point.shape[0]))
     ]
     return tuple(size for size in dict.fromkeys(found) if size > 1)
-
-
-def _unraveled(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(k) for k in np.unravel_index(position, shape)) if shape else ()
 
 
 def _pictured(ratio: Any, shape: tuple[int, ...]) -> Any:

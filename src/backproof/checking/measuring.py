@@ -83,6 +83,11 @@ class Oracle:
         direction[block] = v.reshape(self.points[block].shape)
         return direction
 
+    def place(self, block: int, row: int, column: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return where an entry of an argument's Jacobian is: (index in the output, index in the argument)."""
+        output, inside = np.unravel_index(row, self.out_shape), np.unravel_index(column, self.points[block].shape)
+        return tuple(map(int, output)), tuple(map(int, inside))
+
     def rounding(self, block: int) -> Any:
         """Return the rounding of the function's value per natural step in an argument, (m, n)."""
         return 2.0**-52 * np.abs(self.center)[:, None] / self.scales[block].reshape(1, -1)

@@ -4,7 +4,7 @@ All act along one direction at a time: f is a function of one real number t, wit
 at 0 is wanted, with an estimate of its error for every one of the m entries.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,9 @@ FEWEST, USUAL, MOST = 5, 12, 26
 
 AGREEING = 1.25
 """Two entries of a table agree if they are no further apart than this many times their errors together."""
+
+AROUND = (-2, -1, 1, 2)
+"""Where a fourth difference looks beside 0, in spacings."""
 
 TINY, TINIEST = 2.0**-20, 2.0**-28
 """Steps at which slopes from both sides are compared."""
@@ -187,9 +190,8 @@ def noise_of(f: Along, center: Any, spacings: tuple[float, ...]) -> Any:
     """Return the rounding noise of the values of f, from fourth differences at spacings near the rounding itself.
 
     Math:
-        |f(-2d) - 4 f(-d) + 6 f(0) - 4 f(d) + f(2d)| / sqrt(70),
-        in which smooth change is of order d^4 and independent noise keeps its size: the lesser of d and d / 4 counts,
-        and nothing where that of d / 16 is close to 256 times less
+        the lesser of the fourth differences of d and d / 4 counts, and nothing where that of d / 16 is close to 256
+        times less
     """
     worst = np.zeros(center.shape)
     for d in spacings:
@@ -199,7 +201,20 @@ def noise_of(f: Along, center: Any, spacings: tuple[float, ...]) -> Any:
 
 
 def _fourth(f: Along, center: Any, d: float) -> Any:
-    values = [safely(f, step * d, center) for step in (-2, -1, 1, 2)]
+    return fourth_difference([safely(f, step * d, center) for step in AROUND], center)
+
+
+def fourth_difference(values: Sequence[Any], center: Any) -> Any:
+    """Return the noise seen in one fourth difference, entry by entry, 0 where it is not finite.
+
+    Math:
+        |f(-2d) - 4 f(-d) + 6 f(0) - 4 f(d) + f(2d)| / sqrt(70),
+        in which smooth change is of order d^4 and independent noise keeps its size
+
+    Args:
+        values: of f, ``AROUND`` times d.
+        center: f(0).
+    """
     with np.errstate(all="ignore"):
         fourth = np.abs(values[0] - 4 * values[1] + 6 * center - 4 * values[2] + values[3]) / np.sqrt(70)
     return np.where(np.isfinite(fourth), fourth, 0)

@@ -68,8 +68,7 @@ class Prober:
         if wrong.any():
             finding = self._why(products, probes, analytic, numeric, tolerance)
             i, j = products.bisect(*probes[worst])
-            shape = self.problem.points[products.index].shape
-            place = (_unraveled(i, self.oracle.out_shape), _unraveled(j, shape))
+            place = self.oracle.place(products.index, i, j)
             entry = products.entry(i, j)
         return Block(
             name=self.problem.names[products.index],
@@ -200,7 +199,3 @@ def _kept(vector: Any, places: Any) -> Any:
     kept = np.zeros_like(vector)
     kept[places] = vector[places]
     return kept
-
-
-def _unraveled(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(k) for k in np.unravel_index(position, shape)) if shape else ()
