@@ -15,6 +15,8 @@ import threadpoolctl
 import backproof as bp
 from backproof.cli import work
 from backproof.cli.predictor import Predictor
+from backproof.cli.scoring import score
+from backproof.data import load, split
 from backproof.model import Model
 from cli_tables import FAST, houses, irises
 
@@ -281,3 +283,20 @@ def test_small_probabilities_of_two_classes_keep_their_digits() -> None:
     both = Predictor(kept, None).probabilities(z)  # type: ignore[arg-type]
     np.testing.assert_allclose(both[:, 0], [np.exp(-50.0), 1, 0.5], rtol=1e-15)
     np.testing.assert_allclose(both[:, 1], [1, np.exp(-50.0), 0.5], rtol=1e-15)
+
+
+@pytest.mark.parametrize("loss", ["SquaredError", "Huber", "Poisson"])
+def test_the_validation_score_is_what_evaluate_says_of_the_same_rows(cli: Run, tmp_path: Path, loss: str) -> None:
+    random = np.random.default_rng(0)
+    a = random.standard_normal(300)
+    rows = [f"{x:.6f},{y}" for x, y in zip(a, random.poisson(np.exp(1 + 0.5 * a)), strict=True)]
+    (tmp_path / "counts.csv").write_text("\n".join(["a,y", *rows]) + "\n")
+    options = ("--target", "y", "--task", "regression", "--loss", loss, "--epochs", "8", "-q", "-o", "c.backproof")
+    assert cli("train", "counts.csv", *options).code == 0
+    predictor = Predictor.load(tmp_path / "c.backproof")
+    data = load(str(tmp_path / "counts.csv"), target=("y",), task="regression")
+    held_out = split(data, validation=0.1, test=0.2, seed=0).validation
+    assert held_out is not None
+    about = predictor.model.about
+    kept = next(epoch for epoch in about["history"] if epoch["epoch"] == about["best_epoch"])
+    assert kept["metric"] == pytest.approx(score(predictor, held_out).r2, abs=1e-4)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import r2_score
 
 import backproof as bp
 from backproof.errors import DataError, DtypeError, NonFiniteError, OptionError, ShapeError
@@ -366,3 +367,17 @@ def test_numbers_of_numpy_become_plain_settings():
     settings = Training(np.int64(3), np.int32(4), patience=np.int8(2), seed=np.uint64(7), clip_norm=np.float32(0.5))
     assert settings == Training(3, 4, patience=2, seed=7, clip_norm=0.5)
     assert json.loads(json.dumps(settings.describe())) == settings.describe()
+
+
+def test_the_best_epoch_of_counts_is_the_one_whose_rates_are_nearest_to_them():
+    random = np.random.default_rng(0)
+    x = random.standard_normal((400, 1))
+    y = random.poisson(np.exp(1 + 0.5 * x)).astype(float)
+    net, held = bp.Network([bp.Linear(1, 1)]), (x[300:], y[300:])
+    settings = quick(epochs=20, optimizer=Adam(3e-2))
+    start = net.initialize(0, "float64")
+    fitted = fit(net, start, x[:300], y[:300], bp.Poisson(), settings, validation=held, metric="r2")
+    rate = np.exp(net.forward(fitted.best, held[0]))
+    assert fitted.history[fitted.best_epoch - 1].metric == pytest.approx(r2_score(held[1], rate), rel=1e-9)
+    assert r2_score(held[1], rate) > 0.3
+    assert fitted.best_epoch > 10

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from backproof import BinaryCrossEntropy, CrossEntropy, SquaredError
+from backproof import BinaryCrossEntropy, CrossEntropy, Huber, Poisson, SquaredError
 from backproof.errors import OptionError, ShapeError
 from backproof.training import METRICS
 
@@ -33,6 +33,22 @@ def test_metrics_of_numbers_equal_scikit_learns(n, outputs, size, name, seed):
     y = 1e4 + random.standard_normal((n, outputs))
     z = y + random.standard_normal((n, outputs))
     np.testing.assert_allclose(gathered(name, SquaredError(), z, y, size), REFERENCE[name](y, z), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["r2", "mse", "mae"])
+@pytest.mark.parametrize(
+    ("loss", "predicted"),
+    [
+        (Poisson(), np.exp),
+        (BinaryCrossEntropy(), lambda z: 1 / (1 + np.exp(-z))),
+        (CrossEntropy(), lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)),
+        (Huber(), lambda z: z),
+    ],
+)
+def test_targets_are_compared_with_what_the_outputs_predict_of_them(name, loss, predicted):
+    random = np.random.default_rng(0)
+    z, y = random.standard_normal((30, 2)), random.dirichlet([1, 1], 30)
+    np.testing.assert_allclose(gathered(name, loss, z, y, 7), REFERENCE[name](y, predicted(z)), rtol=1e-12)
 
 
 def test_root_mean_squared_error_equals_scikit_learns_for_one_output():

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..data import Dataset, Examples, Preparation
 from ..errors import ModelFileError, NonFiniteError
-from ..functions import sigmoid, softmax
-from ..losses import BinaryCrossEntropy, Loss, Poisson
+from ..functions import sigmoid
+from ..losses import BinaryCrossEntropy, Loss
 from ..model import Model
 from .choices import scales_targets
 
@@ -74,7 +74,7 @@ class Predictor:
         if isinstance(self.model.loss, BinaryCrossEntropy):
             # 1 - sigmoid(z) would round a small probability to 0.
             return np.stack([sigmoid(-z[:, 0]), sigmoid(z[:, 0])], axis=1)
-        return softmax(z)
+        return self.model.loss.prediction(z)
 
     def classes(self, z: Any) -> Any:
         """Return the index of the likeliest class, (n,)."""
@@ -86,7 +86,7 @@ class Predictor:
         """Return predicted numbers in the units of the data."""
         shape = self.preparation.schema.target_shape
         with np.errstate(over="ignore"):
-            values = np.exp(z) if isinstance(self.model.loss, Poisson) else z
+            values = self.model.loss.prediction(z)
         if not np.isfinite(values).all():
             raise NonFiniteError("a predicted rate is beyond the model's dtype")
         return self.preparation.invert_target(values.reshape(len(z), *shape))

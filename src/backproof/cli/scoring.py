@@ -110,8 +110,8 @@ class _Residuals:
     def add(self, z: Any, y: Any) -> None:
         """Take in a batch."""
         numbers = self.predictor.numbers(z.astype(np.float64))
-        self.r2.add(numbers, y)
-        self.rmse.add(numbers, y)
+        self.r2.compare(numbers, y)
+        self.rmse.compare(numbers, y)
 
     def score(self, examples: int, loss: float) -> Score:
         """Return the score of all batches."""

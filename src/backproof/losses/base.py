@@ -92,6 +92,10 @@ class Loss(ABC):
         """
         raise OptionError(f"{type(self).__name__} is not a negative log-likelihood, so there is nothing to draw from.")
 
+    def prediction(self, z: Array) -> Array:
+        """Return what the outputs predict of the targets, in their units, (batch, n): z unless the class says else."""
+        return flatten(z)
+
     def _both(self, z: Array, t: Array) -> tuple[Array, Array]:
         """Return losses and gradients; a loss whose formulas share work overrides this."""
         return self._losses(z, t), self._gradient(z, t)

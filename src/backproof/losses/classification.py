@@ -111,6 +111,10 @@ class CrossEntropy(Loss):
         rows = r[:, :, None] * (eye(z.shape[1], z)[None, :, :] - s[:, None, :])
         return rows * xp.sqrt(total(t) * factor)[:, :, None]
 
+    def prediction(self, z: Array) -> Array:
+        """Return the probabilities of the classes, softmax(z), (batch, n)."""
+        return softmax(flatten(z))
+
     def sample(self, z: Array, generator: np.random.Generator) -> Array:
         """Return class indices drawn from softmax(z), (batch,)."""
         steps = np.cumsum(to_numpy(softmax(flatten(z))), axis=1)
@@ -166,6 +170,10 @@ class BinaryCrossEntropy(Loss):
     def _hessian(self, z: Array, t: Array, factor: Array) -> Operator:
         s = sigmoid(z)
         return Diagonal(s * (1 - s) * factor)
+
+    def prediction(self, z: Array) -> Array:
+        """Return the probabilities of a 1, sigmoid(z), (batch, n)."""
+        return sigmoid(flatten(z))
 
     def sample(self, z: Array, generator: np.random.Generator) -> Array:
         """Return zeros and ones drawn with probability sigmoid(z)."""

@@ -128,6 +128,10 @@ class Poisson(Loss):
     def _hessian(self, z: Array, t: Array, factor: Array) -> Operator:
         return Diagonal(namespace(z).exp(z) * factor)
 
+    def prediction(self, z: Array) -> Array:
+        """Return the mean count, exp(z), (batch, n)."""
+        return namespace(z).exp(flatten(z))
+
     def sample(self, z: Array, generator: "np.random.Generator") -> Array:
         """Return counts drawn from the Poisson distribution with rate exp(z)."""
         rate = np.exp(to_numpy(flatten(z)))

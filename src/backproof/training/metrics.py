@@ -65,11 +65,19 @@ class Accuracy(Metric):
 
 
 class _Residual(Metric):
-    """What metrics of differences share: residuals and targets as float64, (batch, n)."""
+    """What metrics of differences share: residuals and targets as float64, (batch, n).
+
+    The difference is between the target y and p = ``loss.prediction(z)``: the output itself, or the mean count that
+    a log rate stands for, or the probability of a logit.
+    """
 
     def add(self, z: Array, y: Array) -> None:
         """Take in the differences of a batch."""
-        rows = flatten(z).astype(np.float64)
+        self.compare(self.loss.prediction(flatten(z).astype(np.float64)), y)
+
+    def compare(self, p: Array, y: Array) -> None:
+        """Take in a batch of predictions, in the units of the targets."""
+        rows = flatten(p).astype(np.float64)
         targets = np.asarray(y, dtype=np.float64)
         if targets.size != rows.size or len(targets) != len(rows):
             raise ShapeError(f"metric: targets have shape {targets.shape}, expected {rows.shape} like the outputs.")
@@ -104,21 +112,21 @@ class _MeanOf(_Residual):
 
 
 class MeanAbsoluteError(_MeanOf):
-    """The mean of |z - y| over examples and outputs."""
+    """The mean of |p - y| over examples and outputs."""
 
     def _term(self, residual: Array) -> Array:
         return np.abs(residual)
 
 
 class MeanSquaredError(_MeanOf):
-    """The mean of (z - y)^2 over examples and outputs."""
+    """The mean of (p - y)^2 over examples and outputs."""
 
     def _term(self, residual: Array) -> Array:
         return residual * residual
 
 
 class RootMeanSquaredError(MeanSquaredError):
-    """The square root of the mean of (z - y)^2 over examples and outputs."""
+    """The square root of the mean of (p - y)^2 over examples and outputs."""
 
     def value(self) -> float:
         """Return the root."""
@@ -129,7 +137,7 @@ class R2(_Residual):
     """The coefficient of determination, averaged over outputs.
 
     Math:
-        1 - sum (z - y)^2 / sum (y - mean y)^2;   1 or 0 for a constant y that is met or not
+        1 - sum (p - y)^2 / sum (y - mean y)^2;   1 or 0 for a constant y that is met or not
     """
 
     def __init__(self, loss: Loss) -> None:
