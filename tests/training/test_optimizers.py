@@ -107,11 +107,36 @@ def test_flushing_changes_no_moment_that_counts():
     optimizer = Adam()
     w = np.zeros(3, np.float32)
     memory = optimizer.start(w)
-    memory.moments["mean"][:] = memory.moments["square"][:] = (1e-25, 1e-32, 3.0)
+    memory.moments["mean"][:] = memory.moments["square"][:] = (1e-25, 1e-34, 3.0)
     memory.count = optimizer._flush_interval - 1
     optimizer.step(w, np.zeros(3, np.float32), memory, 0.0)
-    assert (memory.moments["mean"] == np.float32([1e-25, 1e-32, 3.0]) * np.float32(0.9))[[0, 2]].all()
+    assert (memory.moments["mean"] == np.float32([1e-25, 1e-34, 3.0]) * np.float32(0.9))[[0, 2]].all()
     assert memory.moments["mean"][1] == 0
+    assert (memory.moments["square"] == np.float32([1e-25, 1e-34, 3.0]) * np.float32(0.999)).all()
+
+
+@pytest.mark.parametrize("kernels", [None, "numba"])
+@pytest.mark.parametrize("epsilon", [0.0, 1e-20, 1e-8])
+def test_steps_of_tiny_gradients_equal_torch_through_every_flush(epsilon, kernels):
+    random = np.random.default_rng(0)
+    w = np.zeros(5, np.float32)
+    optimizer, parameter = Adam(1e-3, epsilon=epsilon), torch.zeros(5, requires_grad=True)
+    memory, theirs = optimizer.start(w), torch.optim.Adam([parameter], 1e-3, eps=epsilon)
+    for _ in range(3 * optimizer._flush_interval + 5):
+        gradient = (1e-17 * (1 + random.random(5))).astype(np.float32)
+        parameter.grad = torch.tensor(gradient)
+        optimizer.step(w, gradient, memory, 1e-3, kernels=kernels)
+        theirs.step()
+        np.testing.assert_allclose(w, parameter.detach().numpy(), rtol=1e-5)
+
+
+def test_a_mean_is_flushed_with_its_square_so_that_no_step_leaps():
+    optimizer, w = Adam(epsilon=0.0), np.zeros(2, np.float32)
+    memory, gradient = optimizer.start(w), np.array([1e-20, 1.0], np.float32)
+    for _ in range(optimizer._flush_interval + 20):
+        before = w.copy()
+        optimizer.step(w, gradient.copy(), memory, 1e-3)
+        assert (np.abs(w - before) < 4e-3).all(), memory.count
 
 
 def test_a_step_allocates_no_vectors():

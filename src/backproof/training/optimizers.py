@@ -20,7 +20,7 @@ BLOCK = 2**18
 """How many parameters are updated at a time: five float32 arrays of this length, 5 MiB, fit into a shared cache."""
 
 _FLUSH_BITS = 26
-"""Moments below 2^26 times the smallest normal number count as zero when denormals are flushed."""
+"""Between two flushes a moment may fade by 2^26 at most."""
 
 _FLUSH_STEPS = 100
 """At least this often: squares of tiny gradients may be denormal from the start."""
@@ -120,7 +120,7 @@ class Optimizer(ABC):
                 self._decay(w, g, s, part, learning_rate)
             update(w, g, s, moments, coefficients)
         if memory.count % self._flush_interval == 0:
-            _flush(memory)
+            self._flush(memory)
 
     def _decay(self, w: Array, g: Array, s: Array, weight_decay: float | Array, learning_rate: float) -> None:
         if self.decoupled and not isinstance(weight_decay, np.ndarray):
@@ -146,23 +146,30 @@ class Optimizer(ABC):
         self._update(w, g, s, moments, c)
 
     @property
-    def _decay_rate(self) -> float:
-        """The factor by which the moment that fades fastest shrinks in a step without gradient; 0: none."""
-        return 0.0
+    def _decay_rates(self) -> tuple[float, ...]:
+        """The factors by which the moments shrink in a step without gradient, in their order; 0: nothing is left."""
+        return (0.0,) * len(self.names)
 
     @property
     def _flush_interval(self) -> int:
         """After how many steps moments are flushed, so that none falls from the threshold to a denormal between."""
-        if self._decay_rate == 0:
+        fading = min((rate for rate in self._decay_rates if rate > 0), default=1.0)
+        if fading == 1:
             return _FLUSH_STEPS
-        return max(1, min(_FLUSH_STEPS, int(_FLUSH_BITS * math.log(2) / -math.log(self._decay_rate))))
+        return max(1, min(_FLUSH_STEPS, int(_FLUSH_BITS * math.log(2) / -math.log(fading))))
 
+    def _flush(self, memory: Memory) -> None:
+        """Set moments that would be denormal before the next flush, and slow every operation on them, to zero.
 
-def _flush(memory: Memory) -> None:
-    """Set moments that are about to become denormal, and slow every operation on them, to zero."""
-    for moment in memory.moments.values():
-        np.abs(moment, out=memory.scratch)
-        moment *= memory.scratch >= np.finfo(moment.dtype).tiny * 2.0**_FLUSH_BITS
+        Where the last moment goes, those before it go as well: the step divides by it, and without it would leap.
+        """
+        gone: Any = False
+        for name, rate in zip(self.names[::-1], self._decay_rates[::-1], strict=True):
+            moment = memory.moments[name]
+            size = np.abs(moment, out=memory.scratch)
+            low = np.finfo(moment.dtype).tiny / (rate**self._flush_interval or 1.0)
+            gone = gone | ((size < low) & (size > 0))
+            np.copyto(moment, 0, where=gone)
 
 
 def _check_range(who: Optimizer, name: str, low: float, high: float) -> None:
@@ -204,8 +211,8 @@ class Momentum(SGD):
         _check_range(self, "momentum", 0.0, 1.0)
 
     @property
-    def _decay_rate(self) -> float:
-        return self.momentum
+    def _decay_rates(self) -> tuple[float, ...]:
+        return (self.momentum,)
 
     def _update(self, w: Array, g: Array, s: Array, moments: list[Array], c: Coefficients) -> None:
         (v,) = moments
@@ -251,8 +258,8 @@ class RMSProp(Optimizer):
         _check_range(self, "epsilon", 0.0, math.inf)
 
     @property
-    def _decay_rate(self) -> float:
-        return self.rho
+    def _decay_rates(self) -> tuple[float, ...]:
+        return (self.rho,)
 
     def _coefficients(self, count: int, learning_rate: float) -> Coefficients:
         root = math.sqrt(1 - self.rho)
@@ -292,8 +299,8 @@ class Adam(Optimizer):
         _check_range(self, "epsilon", 0.0, math.inf)
 
     @property
-    def _decay_rate(self) -> float:
-        return min((beta for beta in (self.beta_1, self.beta_2) if beta > 0), default=0.0)
+    def _decay_rates(self) -> tuple[float, ...]:
+        return self.beta_1, self.beta_2
 
     def _coefficients(self, count: int, learning_rate: float) -> Coefficients:
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**count))
