@@ -192,6 +192,15 @@ def test_numbers_keep_the_dtype_of_arrays_and_numpy_numbers_their_own() -> None:
     assert [str(dtype) for dtype in dtypes] == ["float32", "float32", "float32", "float64", "bool"]
 
 
+@pytest.mark.parametrize("asked", [lambda x: namespace(x).sum(x, dtype=np.float64), lambda x: x.sum(dtype="float64")])
+def test_a_sum_in_another_dtype_is_refused(asked: Any) -> None:
+    made = trace(bp.Network([bp.Linear(3, 3)]), bp.SquaredError(), (3,), ("float32", (3,)), "float32")
+    x = Symbol(Recorder(np.float32), made.inputs["x"])
+    assert x.sum().dtype == np.float32
+    with pytest.raises(UntraceableError, match="dtype=float64"):
+        asked(x)
+
+
 def test_a_wrong_jacobian_is_an_error_of_the_formulas_and_not_of_the_trace() -> None:
     class Wrong(Elementwise):
         def function(self, x: Any) -> Any:

@@ -97,7 +97,13 @@ class Namespace:
     # -- reductions ---------------------------------------------------------------------------------------
 
     def sum(self, x: Any, axis: Any = None, *, keepdims: Any = False, dtype: Any = None) -> Symbol:
-        """Return the sum along axes."""
+        """Return the sum along axes.
+
+        Raises:
+            UntraceableError: it is asked for in a dtype.
+        """
+        if dtype is not None:
+            raise UntraceableError(f"sum(..., dtype={np.dtype(dtype)}) cannot be written down, expected astype first")
         return self._reduction("sum", x, axis, keepdims, x.dtype if x.dtype.kind == "f" else np.int64)
 
     def max(self, x: Any, axis: Any = None, *, keepdims: Any = False) -> Symbol:
