@@ -18,8 +18,6 @@ from . import modules
 
 __all__ = ["PAIRS", "Pair", "children", "pair_of_layer", "pair_of_module"]
 
-Nested = Callable[[Any], Any]
-
 
 @dataclass(frozen=True)
 class Pair:

@@ -13,9 +13,6 @@ from .sizes import Guard, Ratio, Size, evaluate, text
 
 __all__ = ["OPERATIONS", "VIEWS", "Lowered", "Statement", "Trace", "Value"]
 
-Dim = int | Size
-Operand = "Value | float | int | bool | Ratio"
-
 UNARY = frozenset(
     {"negative", "abs", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sin", "cos", "erfc", "logical_not", "isfinite"}
 )
