@@ -25,8 +25,8 @@ def atomic_write(path: str | os.PathLike[str], error: type[BackproofError] = Dat
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed when the
     block ends without an exception, and removed otherwise; what a killed process left is removed by the next
-    one that writes the same file. An existing file keeps its permissions, a
-    symbolic link keeps pointing where it did. Devices and pipes are written directly.
+    one that writes the same file. An existing file keeps its permissions, a symbolic link keeps pointing where
+    it did. Devices and pipes are written directly.
 
     Args:
         path: where the file shall stand.

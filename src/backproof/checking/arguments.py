@@ -18,7 +18,11 @@ Function = Callable[..., Any]
 
 
 def argument_names(function: Any, count: int, names: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return names for ``count`` positional arguments: the given ones, else those of the signature."""
+    """Return names for ``count`` positional arguments: the given ones, else those of the signature.
+
+    Raises:
+        OptionError: the given names are more or fewer than the arguments.
+    """
     if names is not None:
         if len(names) != count:
             raise OptionError(f"check: names={list(names)} came for {count} inputs, expected one name for each.")

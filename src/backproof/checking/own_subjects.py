@@ -29,6 +29,10 @@ def layer_problem(layer: Layer, x: Any, theta: Any = None, seed: int = 0, title:
     """Return the problem of a layer: the input ``x`` and every parameter are arguments, A and B are under test.
 
     The Jacobians are asked for in both directions: pulled back as backpropagation does it, and pushed forward.
+
+    Raises:
+        OptionError: theta does not have its parameters by name.
+        ShapeError: a parameter is missing or has another shape.
     """
     x = to_numpy(x)
     names = list(layer.parameter_shapes)
@@ -110,7 +114,11 @@ def loss_problem(loss: Loss, z: Any, y: Any) -> Problem:
 
 
 def network_problem(net: Network, x: Any, theta: Any, y: Any, loss: Any) -> Problem:
-    """Return the problem of a network: its gradient with a loss, its Jacobian products without one."""
+    """Return the problem of a network: its gradient with a loss, its Jacobian products without one.
+
+    Raises:
+        OptionError: theta is not ``Parameters``.
+    """
     if not isinstance(theta, Parameters):
         raise OptionError(f"check: theta is {type(theta).__name__}, expected Parameters, as of net.initialize(seed=0).")
     x = to_numpy(x)

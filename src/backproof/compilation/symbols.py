@@ -73,7 +73,11 @@ def _shape(operand: Any) -> tuple[Any, ...]:
 
 
 def broadcast(*shapes: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the common shape."""
+    """Return the common shape.
+
+    Raises:
+        UntraceableError: there is none, or only for some sizes of a batch.
+    """
     longest = max(len(shape) for shape in shapes)
     result = []
     for axis in range(-longest, 0):
@@ -113,7 +117,11 @@ def _logical(operation: str) -> Callable[["Symbol", Any], Any]:
 
 
 def matmul(a: Any, b: Any) -> "Symbol":
-    """Write down a product of matrices."""
+    """Write down a product of matrices.
+
+    Raises:
+        UntraceableError: the inner axes differ, or an operand has fewer than two.
+    """
     recorder = (a if isinstance(a, Symbol) else b).recorder
     shape_a, shape_b = _shape(a), _shape(b)
     if len(shape_a) < 2 or len(shape_b) < 2:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, namespace
+from ..arrays import Array, flatten, namespace
 from ..errors import OptionError, ShapeError
 from ..operators import Operator
 from ..options import settle_whole
@@ -19,7 +19,11 @@ __all__ = ["Chain", "Concatenate", "Product", "Residual", "Shared", "Sum", "as_l
 
 
 def as_layer(part: Any) -> Layer:
-    """Return ``part`` if it is a layer, or the chain of the layers it lists."""
+    """Return ``part`` if it is a layer, or the chain of the layers it lists.
+
+    Raises:
+        OptionError: it is neither a layer nor a list.
+    """
     if isinstance(part, Layer):
         return part
     if isinstance(part, Iterable) and not isinstance(part, str | bytes | Mapping):
@@ -357,4 +361,4 @@ def _times(arrays: list[Array]) -> Array:
 
 def _concatenate(arrays: list[Array]) -> Array:
     xp = namespace(arrays[0])
-    return xp.concat([xp.reshape(a, (a.shape[0], -1)) for a in arrays], axis=1)
+    return xp.concat([flatten(a) for a in arrays], axis=1)

@@ -15,7 +15,13 @@ __all__ = ["jacfwd", "jacrev", "jvp", "linearize", "vjp"]
 
 
 def directions(theta: Parameters, change: Parameters | None) -> Callable[[str], Array | None]:
-    """Return dtheta by name as rows (1, p), for the recursion run forward."""
+    """Return dtheta by name as rows (1, p), for the recursion run forward.
+
+    Raises:
+        OptionError: dtheta is not parameters.
+        ShapeError: it has not as many numbers as theta.
+        DtypeError: it is of another library, or on another device.
+    """
     if change is None:
         return lambda name: None
     if not isinstance(change, Parameters):
