@@ -101,17 +101,51 @@ def test_typical_mistakes_are_wrong_and_named(name: str) -> None:
             assert (grade.cause, grade.hint) == (mistake.cause, mistake.hint), f"{name}, seed {seed}"
 
 
+def _rounded(value: Any, digits: int) -> Any:
+    """Return every entry to so many significant digits, as one writes them down."""
+    return np.vectorize(lambda entry: float(f"{entry:.{digits}g}"), otypes=[float])(np.asarray(value, float))
+
+
 @every
-def test_an_answer_rounded_to_three_digits_is_right_and_one_off_by_a_hundredth_is_wrong(name: str) -> None:
+def test_three_digits_are_enough_whatever_the_numbers(name: str) -> None:
+    for seed in range(40):
+        exercise = bp.exercise(name, seed)
+        value = exercise.solution().value
+        last = 2 - int(np.floor(np.log10(np.abs(value).max())))
+        assert exercise.answer(_rounded(value, 3)), seed
+        assert exercise.answer(np.round(value, last)), "as many decimals as the largest entry has"
+
+
+@every
+def test_a_mistake_to_three_digits_is_that_mistake(name: str) -> None:
+    for seed in SEEDS:
+        exercise = bp.exercise(name, seed)
+        for mistake in exercise.task.mistakes:
+            grade = exercise.answer(_rounded(mistake.answer, 3 if exercise.task.tolerance > 1e-6 else 9))
+            assert (grade.cause, grade.hint) == (mistake.cause, mistake.hint), seed
+
+
+@every
+def test_an_answer_off_by_a_hundredth_is_wrong(name: str) -> None:
     exercise = bp.exercise(name)
     value = exercise.solution().value
-    scale = np.abs(value).max()
-    assert exercise.answer(np.round(value, 3 - int(np.floor(np.log10(scale)))))
     wrong = np.array(value)
-    wrong.flat[-1] += 0.01 * scale
+    wrong.flat[-1] += 0.01 * np.abs(value).max()
     grade = exercise.answer(wrong)
     assert not grade
     assert wrong.size == 1 or "furthest off in entry" in grade.place
+
+
+@every
+def test_what_is_rounded_too_early_is_called_close_and_not_a_factor_of_nearly_one(name: str) -> None:
+    for seed in range(40):
+        exercise = bp.exercise(name, seed)
+        value = exercise.solution().value
+        for answer in (_rounded(value, 2), value * 1.008, value * 0.99, value * 1.04):
+            grade = exercise.answer(answer)
+            if exercise.task.tolerance > 1e-6:
+                assert grade or grade.cause == Cause.PRECISION, f"{seed}: {grade}"
+            assert not re.search(r"is (1|0\.99\d*|1\.0\d*) times", grade.hint)
 
 
 @every
@@ -144,8 +178,7 @@ def test_mistakes_that_no_list_has_are_found_by_the_checker(name: str, wrong: st
     exercise = bp.exercise(name)
     value = exercise.solution().value
     if wrong == "transposed" and 1 in value.shape:
-        assert exercise.answer(value.T), "a column is taken for a row"
-        return
+        assert exercise.answer(value.ravel()), "a vector is taken for a row"
     if wrong == "transposed" and np.allclose(value, value.T if value.shape == value.T.shape else 0):
         return
     assert exercise.answer(change(value)).cause == cause
@@ -174,8 +207,30 @@ def test_an_operator_of_the_library_is_an_answer() -> None:
 def test_a_wrong_shape_says_which_was_expected() -> None:
     grade = bp.exercise("affine").answer(np.zeros((5, 7)))
     assert grade.cause == Cause.WRONG_SHAPE
-    assert "5 x 7, expected 2 x 3" in grade.hint
+    assert "5 x 7, expected 2 x 3: output by input size." in grade.hint
     assert "wrong shape" in str(grade)
+
+
+def test_a_wrong_shape_is_explained_as_the_question_asks() -> None:
+    said = {
+        "gradient": "Your answer is 5 x 7, expected 2 x 3: the shape of the parameter.",
+        "cost": "Your answer is 5 x 7, expected 2 numbers.",
+        "best-order": "Your answer is 5 x 7, expected a number.",
+        "kernel": "Your answer is 5 x 7, expected a number.",
+    }
+    for name, hint in said.items():
+        assert bp.exercise(name).answer(np.zeros((5, 7))).hint == hint
+    assert "a number, expected 2 numbers" in bp.exercise("cost").answer(3.0).hint
+
+
+def test_counts_are_graded_as_numbers_and_not_as_a_derivative() -> None:
+    exercise = bp.exercise("cost")
+    first, second = exercise.solution().value
+    for answer, said in (((0, 0), "too small"), ((first, second + 1), "too large")):
+        grade = exercise.answer(answer)
+        assert grade.hint == f"The number is {said}."
+        assert "Likely mistake" not in str(grade)
+    assert exercise.answer((first, second + 1)).place == "furthest off in entry 2"
 
 
 def test_answers_that_are_no_numbers_and_functions_of_other_names_are_errors() -> None:

@@ -1,5 +1,6 @@
 """Grading: an answer against the library's, then against known mistakes, then against the checker's corrections."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from ..checking.causes import Cause, Evidence
 from ..checking.diagnosis import diagnose
 from ..display import number
-from .model import UNNAMED, Grade, Task
+from .model import NEARLY, UNNAMED, Grade, Task
 
 HINTS: dict[str, str] = {
     Cause.TRANSPOSED: "Rows are outputs and columns are inputs; your answer has them exchanged.",
@@ -21,13 +22,15 @@ HINTS: dict[str, str] = {
     Cause.DIAGONAL_ONLY: "The diagonal is right, but the entries beside it are not zero.",
     Cause.WRONG_AXIS: "The derivative runs along another axis than the function.",
     Cause.PERMUTED: "The right numbers in another order.",
-    Cause.MISSING: "The output does depend on this argument, so not all entries are zero.",
+    Cause.MISSING: "The function does depend on this argument, so not all entries are zero.",
     Cause.STALE_INPUT: "The formula is right, but taken at another point.",
     Cause.KINKS_ONLY: "Right everywhere but at the kink.",
-    Cause.PRECISION: "Give one or two digits more.",
+    Cause.PRECISION: "Close, but not to three digits: keep more of them on the way, or look for a slip in one term.",
     Cause.NOT_FINITE: "NaN and infinity are no derivatives.",
 }
 """What to think of, by the cause that the checker names."""
+KINDS = {"jacobian": ": output by input size", "gradient": ": the shape of the parameter", "number": ""}
+"""Why an answer has its shape."""
 
 
 def grade(task: Task, value: Any) -> Grade:
@@ -48,7 +51,12 @@ def grade(task: Task, value: Any) -> Grade:
 
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
-    """Return the value in a shape, with or without axes of length one; None if it has another size or order."""
+    """Return the value in a shape, with or without axes of length one; None if it has another size or order.
+
+    A vector may stand for a row or a column, but a column does not stand for a row.
+    """
+    if value.ndim == len(shape) == 2 and value.shape != shape:
+        return None
     kept = [length for length in shape if length != 1]
     return value.reshape(shape) if [length for length in value.shape if length != 1] == kept else None
 
@@ -62,18 +70,28 @@ def _place(value: Any, expected: Any) -> str:
 
 
 def _misshapen(task: Task, value: Any, expected: Any) -> Grade:
-    if value.ndim == 2 and _shaped(value.T, expected.shape) is not None:
+    if value.ndim == 2:
         turned = _shaped(value.T, expected.shape)
-        if task.fits(turned, expected):
+        if turned is not None and task.fits(turned, expected):
             return Grade(False, str(Cause.TRANSPOSED), HINTS[Cause.TRANSPOSED])
-    wanted, came = (" x ".join(map(str, shape)) or "a number" for shape in (expected.shape, value.shape))
-    return Grade(False, str(Cause.WRONG_SHAPE), f"Your answer is {came}, expected {wanted}: output by input size.")
+    reason = KINDS[task.kind] if expected.ndim else ""
+    hint = f"Your answer is {_size(value.shape)}, expected {_size(expected.shape)}{reason}."
+    return Grade(False, str(Cause.WRONG_SHAPE), hint)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    if math.prod(shape) == 1:
+        return "a number"
+    return f"{shape[0]} numbers" if len(shape) == 1 else " x ".join(map(str, shape))
 
 
 def _diagnosed(task: Task, value: Any, expected: Any) -> Grade:
     """Ask the checker which correction makes the answer fit; of a single number too little can be said for that."""
-    if expected.size == 1:
-        return _number_off(task, float(value.reshape(())), float(expected.reshape(())))
+    if task.fits(value, expected, NEARLY):
+        return Grade(False, str(Cause.PRECISION), HINTS[Cause.PRECISION], _place(value, expected))
+    if task.kind == "number" or expected.size == 1:
+        worst = np.unravel_index(np.abs(value - expected).argmax(), expected.shape)
+        return _number_off(task, float(value[worst]), float(expected[worst]), _place(value, expected))
     numeric = np.atleast_2d(expected)
     m, n = numeric.shape
     scale = float(np.abs(expected).max(initial=0.0)) or 1.0
@@ -90,7 +108,7 @@ def _diagnosed(task: Task, value: Any, expected: Any) -> Grade:
     return Grade(False, str(finding.cause), hint, _place(value, expected))
 
 
-def _number_off(task: Task, value: float, expected: float) -> Grade:
+def _number_off(task: Task, value: float, expected: float, place: str) -> Grade:
     if task.fits(np.asarray(-value), np.asarray(expected)):
-        return Grade(False, str(Cause.SIGN), "The number is right but for its sign.")
-    return Grade(False, UNNAMED, f"The number is too {'large' if value > expected else 'small'}.")
+        return Grade(False, str(Cause.SIGN), "The number is right but for its sign.", place)
+    return Grade(False, UNNAMED, f"The number is too {'large' if value > expected else 'small'}.", place)

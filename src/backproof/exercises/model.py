@@ -4,7 +4,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 
@@ -21,6 +21,8 @@ __all__ = ["Exercise", "Grade", "Mistake", "Point", "Solution", "Task", "drawn"]
 
 OTHER_NUMBERS = 2
 """How many further sets of numbers a function is tried on."""
+NEARLY = 10.0
+"""Tolerances within which an answer is more likely rounded too early than wrong: as far as two digits are off."""
 
 
 @final
@@ -63,7 +65,9 @@ class Task:
         why: the formula and its reason, in Markdown.
         mistakes: in the order in which they are looked for.
         point: where the derivation of the solution stands, if it has one.
-        tolerance: how far an answer may be off, relative to the largest entry: three digits by hand.
+        tolerance: how far an answer may be off, relative to the largest entry. Three digits by hand are enough: 1.00
+            for 1.005 is off by half a hundredth, and a little is left for the arithmetic.
+        kind: ``"jacobian"``, ``"gradient"`` in the shape of its parameter, or ``"number"`` for what is no derivative.
     """
 
     question: str
@@ -72,18 +76,22 @@ class Task:
     why: str
     mistakes: tuple[Mistake, ...] = ()
     point: Point | None = None
-    tolerance: float = 2e-3
+    tolerance: float = 5.5e-3
+    kind: Literal["jacobian", "gradient", "number"] = "jacobian"
 
-    def fits(self, value: Any, expected: Any) -> bool:
-        """Return whether numbers of one shape are the expected ones, within the tolerance."""
+    def fits(self, value: Any, expected: Any, widened: float = 1.0) -> bool:
+        """Return whether numbers of one shape are the expected ones, within so many times the tolerance."""
         scale = np.abs(expected).max(initial=0.0) or 1.0
-        return bool(np.abs(value - expected).max(initial=0.0) <= self.tolerance * scale)
+        return bool(np.abs(value - expected).max(initial=0.0) <= widened * self.tolerance * scale)
 
     def telling(self) -> bool:
-        """Return whether the numbers tell the right answer and all mistakes apart."""
-        answers = [np.asarray(self.answer, float), *(np.asarray(mistake.answer, float) for mistake in self.mistakes)]
-        pairs = itertools.combinations(answers, 2)
-        return not any(a.size == b.size and self.fits(a.ravel(), b.ravel()) for a, b in pairs)
+        """Return whether the numbers tell the answer, rounded too early or not, and all mistakes apart."""
+        answer, *wrong = (np.ravel(values) for values in (self.answer, *(mistake.answer for mistake in self.mistakes)))
+        near = any(self._alike(answer, other, NEARLY + 2) for other in wrong)
+        return not near and not any(self._alike(a, b, 2) for a, b in itertools.combinations(wrong, 2))
+
+    def _alike(self, a: Any, b: Any, widened: float) -> bool:
+        return a.size == b.size and (self.fits(a, b, widened) or self.fits(b, a, widened))
 
 
 Maker = Callable[[np.random.Generator], Task]

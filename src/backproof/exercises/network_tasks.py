@@ -123,6 +123,7 @@ def gradient(g: Draw) -> Task:
             Mistake(Cause.SIGN, -np.outer(d, x), "The gradient points uphill; the minus belongs to the step."),
         ),
         point=where,
+        kind="gradient",
     )  # fmt: skip
 
 
@@ -154,6 +155,7 @@ def batch(g: Draw) -> Task:
             ),
         ),
         point=where,
+        kind="gradient",
     )  # fmt: skip
 
 
@@ -179,6 +181,7 @@ def shared(g: Draw) -> Task:
             Mistake("the last step twice", 2 * last, "The two uses have inputs and deltas of their own."),
         ),
         point=where,
+        kind="gradient",
     )
 
 
@@ -187,14 +190,22 @@ def _sizes(g: Draw, count: int) -> list[int]:
     return [int(size) for size in g.permutation([2, 3, 4, 5, 6, 8, 10, 20])[:count]]
 
 
+THREE_DIGITS = 999
+"""The largest count that is asked for: every one has to be exact, and three digits have to be enough."""
+
+
 def _dense_plan(sizes: list[int]) -> Any:
     return plan([Matrix.of(Dense(np.empty((m, n)))) for m, n in itertools.pairwise(sizes)])
 
 
 def cost(g: Draw) -> Task:
     """Multiplications of left-first and right-first."""
-    a, b, c, d = _sizes(g, 4)
-    found = _dense_plan([a, b, c, d])
+    sizes = _sizes(g, 4)
+    found = _dense_plan(sizes)
+    while max(found.left_first, found.right_first) > THREE_DIGITS:
+        sizes = _sizes(g, 4)
+        found = _dense_plan(sizes)
+    a, b, c, d = sizes
     both = np.array([found.left_first, found.right_first], dtype=float)
     first = [float(a * b * c), float(b * c * d)]
     return Task(
@@ -203,7 +214,7 @@ def cost(g: Draw) -> Task:
         r"$(A_3 A_2) A_1$, and from the right as $A_3 (A_2 A_1)$? The sizes from output to input are given: $A_3$ "
         r"is the first "
         "times the second, and so on. Answer with the two counts.",
-        given={"sizes": np.array([a, b, c, d])},
+        given={"sizes": np.array(sizes)},
         answer=both,
         why=r"An $m \times k$ matrix times a $k \times n$ matrix takes $m k n$ multiplications.",
         mistakes=(
@@ -212,6 +223,7 @@ def cost(g: Draw) -> Task:
             Mistake(Cause.MISSING_TERM, first, "There are two products in either order; the second costs as well."),
         ),
         tolerance=1e-9,
+        kind="number",
     )
 
 
@@ -219,7 +231,7 @@ def best_order(g: Draw) -> Task:
     """The least number of multiplications for four matrices."""
     sizes = _sizes(g, 5)
     found = _dense_plan(sizes)
-    while found.multiplications == min(found.left_first, found.right_first):
+    while found.multiplications in (found.left_first, found.right_first) or found.multiplications > THREE_DIGITS:
         sizes = _sizes(g, 5)
         found = _dense_plan(sizes)
     return Task(
@@ -238,6 +250,7 @@ def best_order(g: Draw) -> Task:
             ),
         ),
         tolerance=1e-9,
+        kind="number",
     )
 
 
@@ -264,4 +277,5 @@ def kernel(g: Draw) -> Task:
             Mistake(Cause.MISSING_FACTOR, h @ k + slopes, r"The share of $W$ is multiplied by $a \cdot b$."),
         ),
         point=Point(net, theta, a[None], np.zeros((1, 1)), SquaredError()),
+        kind="number",
     )
