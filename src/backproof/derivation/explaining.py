@@ -11,6 +11,7 @@ from ..backpropagation import value_and_gradient
 from ..errors import DtypeError, OptionError, ShapeError, unknown_name
 from ..layers import Steps
 from ..losses import CrossEntropy, Loss, SquaredError
+from ..losses.base import require_loss
 from ..network import Network
 from ..parameters import Parameters
 from .building import Frame, column
@@ -27,6 +28,7 @@ from .sections.delta import delta
 from .sections.example import example as example_numbers
 from .sections.gradient import gradient
 from .sections.induction import induction
+from .sections.kinks import kinks_met
 from .sections.papers import papers
 from .setting import Batch, Setting
 from .sites import Scope, Site, bind_gradient
@@ -162,10 +164,8 @@ def _example(example: int | str, x: Any) -> int:
 
 
 def _target(y: Any, loss: Loss | None, examples: int) -> tuple[Any, Loss | None, bool]:
-    if loss is not None and not isinstance(loss, Loss):
-        name = loss.__name__ if isinstance(loss, type) else ""
-        hint = f"write {name}() with brackets" if name else "give a loss, as in CrossEntropy()"
-        raise OptionError(f"explain: loss is {loss!r:.60}, expected a loss object; {hint}.")
+    if loss is not None:
+        require_loss("explain", loss)
     if y is None:
         if loss is not None:
             raise OptionError(f"explain: loss {type(loss).__name__} came without targets, expected y as well.")
@@ -249,7 +249,8 @@ def _bind(setting: Setting, y: Any, index: int, last: Any) -> None:
 
 
 def _sections(setting: Setting, choices: Choices, y: Any, index: int, guessed: bool) -> list[Section]:
-    layers = Section("layers", words("title_layers"), tuple(layer_sections(setting.sites, choices.detail)))
+    told = (*kinks_met(setting), *layer_sections(setting.sites, choices.detail))
+    layers = Section("layers", words("title_layers"), told)
     sections = [composition(setting), layers]
     if setting.loss is None or setting.batch is None:
         missing = setting.line(None, "no_targets", level=1)

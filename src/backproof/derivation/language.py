@@ -63,9 +63,23 @@ def _language(code: str) -> Language:
     return LANGUAGES[code]
 
 
+class _Count(int):
+    """A number that picks its word: of ``one|many`` in a template the first for 1, else the second."""
+
+    def __format__(self, spec: str) -> str:
+        if "|" not in spec:
+            return super().__format__(spec)
+        one, many = spec.split("|")
+        return one if self == 1 else many
+
+
 def _said(value: Any, language: str, show: Show | None) -> Any:
     if isinstance(value, Words):
         return say(value, language, show)
+    if isinstance(value, tuple):
+        return "; ".join(str(_said(part, language, show)) for part in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _Count(value)
     if isinstance(value, Expression):
         if show is None:
             from .text import inline

@@ -90,7 +90,8 @@ def _identified(site: Site, derived: Derived) -> Writer:
     """Write A and B down as identified, and the differential in its final form."""
     writer = Writer(site)
     if derived.A != site.A:
-        writer.shown(Equation((site.A, derived.A)), "identify_A", 1)
+        at_kink = not site.parts and site.on_kink().size > 0
+        writer.shown(Equation((site.A, derived.A)), "identify_A_kink" if at_kink else "identify_A", 1)
     for block, B in zip(site.blocks, derived.B, strict=True):
         if block.jacobian != B:
             writer.shown(Equation((block.jacobian, B)), "identify_B", 1)

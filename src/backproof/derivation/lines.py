@@ -26,7 +26,8 @@ class Words:
 
     Attributes:
         key: of the template.
-        arguments: by the name of the place; a ``Words`` or an ``Expression`` is said first.
+        arguments: by the name of the place; a ``Words`` or an ``Expression`` is said first, several in a tuple one
+            after the other. A whole number fills ``{count}`` and picks a word in ``{count:one|many}``.
     """
 
     key: str

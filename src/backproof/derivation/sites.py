@@ -175,6 +175,11 @@ class Site:
         for part in self.parts:
             yield from part._each_block()
 
+    def on_kink(self) -> Any:
+        """Return which entries of x, counted from 0, lie exactly where the layer has no derivative."""
+        found = self.layer.kinks(np.asarray(self.values[self.x]).reshape(1, *self.input_shape))
+        return np.zeros(0, int) if found is None else np.flatnonzero(found)
+
     def stacked(self) -> Expression:
         """Return theta written out: its blocks on top of one another."""
         columns = tuple(block.stacked(self.scope.vec) for block in self.all_blocks())

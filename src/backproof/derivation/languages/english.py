@@ -44,6 +44,7 @@ REASONS: dict[str, str] = {
     "vec_column_transposed": "a column is its own vec; the rule for vec of a product, columns stacked",
     "vec_inserted": "inserted: matrices times columns",
     "identify_A": "identified: the Jacobian in the input",
+    "identify_A_kink": "identified: the Jacobian in the input, with the layer's own choice at the kinks",
     "identify_B": "identified: the Jacobian in the parameters",
     "theta_stacked": "the parameters as one column",
     "B_row": "their Jacobians side by side",
@@ -56,7 +57,12 @@ REASONS: dict[str, str] = {
     "bias_column_dropped": "the 0 meets the last column, which drops out",
     # elementwise
     "definition_elementwise": "applied to every entry",
-    "kinks": "At a kink there is no derivative; there the value that PyTorch takes is taken.",
+    "kinks": "At a kink there is no derivative; there the layer chooses a value, as PyTorch does.",
+    "kinks_met": "This example lies exactly on kinks, where there is no derivative and the layer chooses a value: "
+    "{places}.",
+    "kink_at": "layer {label}, {name}, {count:entry|entries} {entries} of {state}",
+    "kink_more": "and {count} more {count:layer|layers}",
+    "entries_more": "{entries} and {count} more",
     # normalisation
     "mean": "the mean",
     "centred": "without the mean",
@@ -165,7 +171,16 @@ REASONS: dict[str, str] = {
     "batch_theta": "the examples' gradients added up",
     "batch_rows": "Layer {label}, {name}: every example has its own Jacobian, so every row of Delta is multiplied by "
     "its own.",
+    "batch_kinks": "{count} of the {examples} examples {count:lies|lie} exactly on a kink of a layer; there the layer "
+    "chooses a value.",
     # induction
+    "induction_hypothesis": "Hypothesis: at the values of this example every layer is differentiable in its input and "
+    "its parameters, and the loss in its input.",
+    "induction_smooth": "It holds: no layer here has a kink.",
+    "induction_holds": "It holds: no input of a layer, as computed, lies on a kink.",
+    "induction_fails": "It does not hold here, since the example lies on kinks of {places}: with the values chosen "
+    "there, the products below are what the recursion computes, and need not be a gradient.",
+    "induction_layer": "layer {label}",
     "induction_claim": "Claim(l), for l = {depth} down to 0: delta with index l is the Jacobian of the map that takes "
     "the state with index l through the layers after it to the loss.",
     "induction_map": "for l = 0 that map is the whole network and the loss",

@@ -37,6 +37,6 @@ def _diagonal(writer: Writer, derivative: Expression) -> Derived:
     writer.equation(site.dy, Hadamard((derivative, site.dx)), why="entry_by_entry")
     matrix = Diagonal(derivative)
     if site.layer.kinks(site.step.output) is not None:
-        writer.say("kinks", level=3)
+        writer.say("kinks")
     writer.equation(site.dy, times(matrix, site.dx), why="hadamard_is_diagonal")
     return writer.derived(matrix)

@@ -29,6 +29,7 @@ from ..naming import MEAN_LOSS, layer_name
 from ..rules.activations import ACTIVATIONS
 from ..setting import Batch, Setting
 from ..sites import Site, augmented, reordered
+from .kinks import batch_kinks
 
 __all__ = ["batch_form"]
 
@@ -48,6 +49,7 @@ def batch_form(setting: Setting, batch: Batch) -> Section:
         setting.line(None, "batch_intro", level=1, examples=batch.x.shape[0]),
         setting.line(None, f"batch_reduction_{reduction}", level=2, examples=batch.x.shape[0]),
     ]
+    items += batch_kinks(setting, batch)
     # The sum over the examples is written once, at the first weight that the recursion comes to.
     pending = batch.x.shape[0] <= _TERMS
     for piece in ends(len(setting.sites), _MOST[setting.level], *_ENDS[setting.level]):

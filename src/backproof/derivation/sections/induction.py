@@ -9,6 +9,7 @@ from ..naming import LOSS, composed
 from ..setting import Setting
 from .delta import before_symbol
 from .gradient import product
+from .kinks import hypothesis
 
 __all__ = ["induction"]
 
@@ -20,6 +21,7 @@ def induction(setting: Setting) -> Section:
     """Return claim, base, step and conclusion."""
     depth = len(setting.sites)
     items: list[Line | Fold | Section] = [
+        *hypothesis(setting),
         setting.line(None, "induction_claim", level=1, depth=depth, source="induction"),
         _claim(setting),
         _base(setting),

@@ -1,0 +1,70 @@
+"""What a derivation says of its own conditions: kinks, modes, counts, what is left out."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backproof as bp
+from backproof.derivation import Derivation, discrepancies, explain
+
+
+def told(layers: list[Any], x: Any, detail: str = "standard", loss: Any = None, y: Any = None) -> Derivation:
+    """Explain a network whose parameters are drawn, at these examples."""
+    net, x = bp.Network(layers), np.asarray(x, float)
+    y = np.zeros((len(x), *net.output_shape(x.shape[1:]))) if y is None else y
+    return explain(net, net.initialize(0, dtype="float64"), x, y, loss or bp.SquaredError(), detail=detail)
+
+
+def said(derivation: Derivation) -> str:
+    """Return the whole text in one line."""
+    return " ".join(derivation.text(200).split())
+
+
+def keys(derivation: Derivation) -> list[str]:
+    return [line.reason.key for line in derivation.lines() if line.reason]
+
+
+# -- kinks ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("detail", ["outline", "standard", "full"])
+@pytest.mark.parametrize(
+    ("layer", "x", "entries"),
+    [
+        (bp.ReLU(), [0, 1, 0], "entries 1, 3"),
+        (bp.ReLU6(), [1, 6, 7], "entry 2"),
+        (bp.Threshold(), [1, 2, 0], "entry 3"),
+    ],
+)
+def test_an_example_on_a_kink_is_told_with_the_layer_and_the_entries(
+    layer: Any, x: list[float], entries: str, detail: str
+) -> None:
+    derivation = told([layer, bp.Linear(3, 2)], [x, [1, 2, 3]], detail)
+    text = said(derivation)
+    assert f"layer 1, {layer.label}, {entries} of x₀" in text
+    assert "with the layer's own choice at the kinks" in text
+    assert "It does not hold here, since the example lies on kinks of layer 1:" in text
+    assert "1 of the 2 examples lies exactly on a kink" in text
+    assert not list(discrepancies(derivation))
+
+
+def test_kinks_inside_combinators_and_repetitions_are_told() -> None:
+    inside = bp.Residual([bp.Linear(2, 2, bias=False), bp.ReLU()])
+    text = said(told([bp.Linear(2, 2, bias=False), bp.Shared(inside, 2)], np.zeros((1, 2))))
+    assert "layer 2.1.1.2, ReLU(), entries 1, 2 of x₂.₁.₁.₁⁽¹⁾" in text
+    assert "layer 2.1.1.2, ReLU(), entries 1, 2 of x₂.₁.₁.₁⁽²⁾" in text
+
+
+def test_many_kinks_are_counted_and_not_listed() -> None:
+    text = said(told([bp.ReLU()] * 12, np.zeros((1, 20))))
+    assert "entries 1, 2, 3, 4, 5, 6, 7, 8 and 12 more of x₀" in text
+    assert "and 6 more layers" in text
+
+
+@pytest.mark.parametrize(("layer", "holds"), [(bp.ReLU(), "induction_holds"), (bp.Tanh(), "induction_smooth")])
+def test_off_the_kinks_the_hypothesis_of_the_induction_stands_and_is_said_to_hold(layer: Any, holds: str) -> None:
+    found = keys(told([bp.Linear(2, 2), layer], [[0.3, -0.4]]))
+    assert "induction_hypothesis" in found
+    assert holds in found
+    assert not {"kinks_met", "induction_fails", "batch_kinks", "identify_A_kink"} & set(found)
