@@ -133,6 +133,14 @@ def test_a_network_of_ones_own_is_trained():
         ({"batch_size": 0}, OptionError, "batch_size=0"),
         ({"max_iter": 0}, OptionError, "max_iter=0"),
         ({"early_stopping": True, "validation_fraction": 1.5}, OptionError, "validation_fraction=1.5"),
+        ({"early_stopping": True, "validation_fraction": "a"}, OptionError, "validation_fraction='a', expected a"),
+        ({"early_stopping": True, "validation_fraction": None}, OptionError, "validation_fraction=None"),
+        ({"dtype": "nonsense"}, OptionError, "dtype='nonsense', expected 'float32', 'float64' or None"),
+        ({"dtype": ["a"]}, OptionError, r"dtype=\['a'\]"),
+        ({"dtype": "a,,b"}, OptionError, "dtype='a,,b'"),
+        ({"dtype": "float16"}, OptionError, "dtype='float16'"),
+        ({"tol": "a"}, OptionError, "tol='a', expected a finite number"),
+        ({"tol": None}, OptionError, "tol=None"),
     ],
 )
 def test_impossible_parameters_are_named(settings, error, words):

@@ -4,6 +4,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -212,14 +213,15 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     def _split(self, X: Array, y: Array, weights: Array | None, random: Any) -> tuple[Batches, Batches | None]:
         if not self.early_stopping:
             return Batches(X, self._encode(y, X.dtype), weights), None
-        if not 0 < self.validation_fraction < 1:
-            raise OptionError(f"validation_fraction={self.validation_fraction!r}, expected a number between 0 and 1.")
+        share = self.validation_fraction
+        if not (isinstance(share, Real) and 0 < share < 1):
+            raise OptionError(f"validation_fraction={share!r:.60}, expected a number between 0 and 1.")
         train, held = train_test_split(
-            np.arange(len(X)), test_size=self.validation_fraction, random_state=random, stratify=self._strata(y)
+            np.arange(len(X)), test_size=float(share), random_state=random, stratify=self._strata(y)
         )
         if len(held) < 2:
             raise OptionError(
-                f"early_stopping: validation_fraction={self.validation_fraction} of {len(X)} examples leaves "
+                f"early_stopping: validation_fraction={share} of {len(X)} examples leaves "
                 f"{len(held)}, expected at least 2."
             )
         targets = self._encode(y, X.dtype)
@@ -230,19 +232,17 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         count = len(examples)
         size = min(200, count) if self.batch_size == "auto" else min(_whole("batch_size", self.batch_size), count)
         mean_weight = 1.0 if examples.weights is None else float(examples.weights.mean())
-        if not (isinstance(self.alpha, int | float | np.number) and 0 <= self.alpha < math.inf):
-            raise OptionError(f"alpha={self.alpha!r}, expected a finite number of at least 0.")
         endless = self.n_iter_no_change == math.inf
         return Training(
             epochs=_whole("max_iter", self.max_iter),
             batch_size=size,
             optimizer=solver_optimizer(self),
             schedule=rate_schedule(self.learning_rate),
-            weight_decay=float(self.alpha) / (size * mean_weight),
+            weight_decay=_number("alpha", self.alpha) / (size * mean_weight),
             decayed="weights",
             clip_norm=self.clip_norm,
             patience=None if endless else _whole("n_iter_no_change", self.n_iter_no_change) + 1,
-            tolerance=float(self.tol),
+            tolerance=_number("tol", self.tol),
             seed=int(random.randint(2**31 - 1)),
             shuffle=bool(self.shuffle),
             compile=bool(self.compile),
@@ -291,10 +291,19 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
 
 def _dtype(dtype: Any) -> Any:
-    kind = np.dtype(dtype)
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):  # whatever NumPy's reading of the description meets
+        kind = np.dtype(object)
     if kind not in (np.dtype("float32"), np.dtype("float64")):
-        raise OptionError(f"dtype={dtype!r}, expected 'float32', 'float64' or None.")
+        raise OptionError(f"dtype={dtype!r:.60}, expected 'float32', 'float64' or None.")
     return kind.type
+
+
+def _number(name: str, value: Any) -> float:
+    if not (isinstance(value, Real) and 0 <= value < math.inf):
+        raise OptionError(f"{name}={value!r:.60}, expected a finite number of at least 0.")
+    return float(value)
 
 
 def _whole(name: str, value: Any) -> int:
