@@ -90,9 +90,10 @@ def test_saving_the_same_model_twice_gives_the_same_bytes(tmp_path: Path) -> Non
 
 def test_parameters_of_another_library_are_saved_too(tmp_path: Path) -> None:
     saved = model()
-    theta = saved.theta.with_vector(torch.from_numpy(saved.theta.vector.copy()))
-    model(theta=theta).save(tmp_path / "m.bp")
-    assert Model.load(tmp_path / "m.bp").theta.vector.tobytes() == saved.theta.vector.tobytes()
+    for trained in (False, True):
+        vector = torch.from_numpy(saved.theta.vector.copy()).requires_grad_(trained)
+        model(theta=saved.theta.with_vector(vector)).save(tmp_path / "m.bp")
+        assert Model.load(tmp_path / "m.bp").theta.vector.tobytes() == saved.theta.vector.tobytes()
 
 
 class Unregistered(bp.Elementwise):

@@ -6,12 +6,12 @@ The file is in the safetensors format (``tensors.py``): arrays by name, and a de
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
 
+from .arrays import to_numpy
 from .errors import BackproofError, ModelFileError, OptionError
 from .layers import LAYERS, Layer, Shared
 from .losses import LOSSES, Loss, describe_loss, loss_from
@@ -80,7 +80,7 @@ class Model:
             raise OptionError(f"loss {type(self.loss).__name__} is none of {', '.join(LOSSES)}: it cannot be saved.")
         description = self._description()
         _parts(strict_json(description, "the description"))
-        vector = np.asarray(self.theta.vector)
+        vector = to_numpy(self.theta.vector)
         _check_finite(vector, "the parameters")
         theta = Parameters(self.theta.layout, vector)
         arrays = {f"{_PREPARATION}{name}": np.asarray(array) for name, array in self.preparation_arrays.items()}
@@ -211,6 +211,5 @@ def _check_registered(layer: Layer) -> None:
     name = type(layer).__name__
     if LAYERS.get(name) is not type(layer):
         raise OptionError(f"layer {name} is not registered, so no file can name it: backproof.register({name}).")
-    parts: Mapping[int, Layer] = dict(enumerate(getattr(layer, "parts", ())))
-    for part in parts.values():
+    for part in getattr(layer, "parts", ()):
         _check_registered(part)
