@@ -128,6 +128,14 @@ def test_regression_targets_are_scaled_and_come_back(shape: tuple[int, ...]) -> 
     assert preparation.invert_target(scaled.astype(np.float32)).dtype == np.float32
 
 
+def test_whole_numbers_predicted_come_back_unrounded() -> None:
+    preparation = Preparation.learn(regression())
+    for kind in (np.int64, np.uint8, bool):
+        came = preparation.invert_target(np.array([1, 0], kind))
+        assert came.dtype == np.float64
+        np.testing.assert_allclose(came, preparation.invert_target(np.array([1.0, 0.0])), rtol=1e-15)
+
+
 def test_classes_are_indices_in_and_names_out() -> None:
     preparation = Preparation.learn(load("iris"))
     np.testing.assert_array_equal(preparation.apply_target(np.array([2, 0], np.int32)), [2, 0])
@@ -150,6 +158,10 @@ def test_examples_and_targets_of_another_kind_are_refused() -> None:
         preparation.apply(np.ones(2))
     with pytest.raises(DtypeError, match="complex128"):
         preparation.apply(np.ones((4, 2), complex))
+    for method, what in ((preparation.apply_target, "targets"), (preparation.invert_target, "predictions")):
+        for kind in (complex, "U1"):
+            with pytest.raises(DtypeError, match=f"{what} have dtype .*, expected real numbers"):
+                method(np.ones(4, kind))
     with pytest.raises(ShapeError, match="targets have shape"):
         preparation.apply_target(np.ones((4, 2)))
     with pytest.raises(ShapeError, match="predictions have shape"):

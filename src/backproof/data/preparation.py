@@ -110,6 +110,7 @@ class Preparation:
         Raises:
             ShapeError: another shape of one target.
             DataError: class indices that are not integers or out of range.
+            DtypeError: not real numbers.
             NonFiniteError: NaN or infinity, or a number beyond the dtype.
         """
         raw = np.asarray(y)
@@ -117,6 +118,7 @@ class Preparation:
             raise ShapeError(f"targets have shape {raw.shape}, expected (n, *{self.schema.target_shape})")
         if self.schema.class_names is not None:
             return _checked_classes(raw, len(self.schema.class_names))
+        _check_real(raw, "targets")
         mean, scale = self._target()
         with np.errstate(over="ignore", invalid="ignore"):
             result = ((raw - mean) / scale).astype(self.dtype)
@@ -127,8 +129,11 @@ class Preparation:
     def invert_target(self, predicted: Any) -> NDArray[Any]:
         """Return predictions in the units of the data: class indices as names, numbers scaled back.
 
+        Dtype: floating predictions keep theirs, whole numbers become float64.
+
         Raises:
             DataError: class indices that are not integers or out of range.
+            DtypeError: predictions that are not real numbers.
             ShapeError: another shape of one target.
         """
         values = np.asarray(predicted)
@@ -137,8 +142,9 @@ class Preparation:
             return np.asarray(names)[_checked_classes(values, len(names))]
         if values.shape[1:] != self.schema.target_shape:
             raise ShapeError(f"predictions have shape {values.shape}, expected (n, *{self.schema.target_shape})")
+        _check_real(values, "predictions")
         mean, scale = self._target()
-        return (values * scale + mean).astype(values.dtype)
+        return (values * scale + mean).astype(values.dtype if values.dtype.kind == "f" else np.float64)
 
     def describe(self) -> Description:
         """Return everything but the arrays, as a dictionary that JSON can hold."""
@@ -186,8 +192,7 @@ class Preparation:
         return self.target_mean, self.target_scale
 
     def _check_examples(self, raw: NDArray[Any]) -> None:
-        if raw.dtype.kind not in "buif":
-            raise DtypeError(f"examples have dtype {raw.dtype}, expected real numbers")
+        _check_real(raw, "examples")
         if raw.ndim == 0 or raw.shape[1:] != self.schema.example_shape:
             expected = ", ".join(["n", *map(str, self.schema.example_shape)])
             raise ShapeError(f"examples have shape {raw.shape}, expected ({expected})")
@@ -252,6 +257,11 @@ def _checked_classes(raw: NDArray[Any], classes: int) -> NDArray[np.int64]:
         wrong = int(raw.min()) if int(raw.min()) < 0 else int(raw.max())
         raise DataError(f"class index {wrong}, expected 0 to {classes - 1}")
     return raw.astype(np.int64)
+
+
+def _check_real(values: NDArray[Any], what: str) -> None:
+    if values.dtype.kind not in "buif":
+        raise DtypeError(f"{what} have dtype {values.dtype}, expected real numbers")
 
 
 def _check_dtype(dtype: str) -> None:
