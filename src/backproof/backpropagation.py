@@ -19,6 +19,7 @@ from .errors import NonFiniteError, OptionError, ShapeError
 from .layers import Steps
 from .layers.verification import names_differ
 from .losses import Loss
+from .losses.base import require_loss
 from .network import Network
 from .operators import Operator
 from .parameters import Parameters
@@ -281,10 +282,7 @@ def _linearize(
     net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, weights: Array | None
 ) -> tuple[Steps, Array, Array]:
     """Return the steps, the loss and delta_L: what every order of multiplication begins with."""
-    if not isinstance(loss, Loss):
-        name = loss.__name__ if isinstance(loss, type) else ""
-        hint = f"write {name}() with brackets" if name else "give a loss, as in CrossEntropy()"
-        raise OptionError(f"loss is {loss!r:.60}, expected a loss object; {hint}.")
+    require_loss("value_and_gradient", loss)
     steps = net.linearize(theta, x)
     value, delta = loss.value_and_gradient(steps.output, y, weights)
     _require_finite(value, net, theta, x, loss)
