@@ -228,7 +228,7 @@ def test_loss_without_brackets_is_refused() -> None:
     for order in (bp.value_and_gradient, bp.algorithm_1, bp.naive_product, bp.input_gradient):
         with pytest.raises(bp.errors.OptionError, match=r"write SquaredError\(\) with brackets"):
             order(net, theta, x, y, bp.SquaredError)  # type: ignore[operator]
-        with pytest.raises(bp.errors.OptionError, match="^value_and_gradient: loss is 'mse', expected a loss object"):
+        with pytest.raises(bp.errors.OptionError, match=r"^value_and_gradient: loss is 'mse', expected a loss object"):
             order(net, theta, x, y, "mse")  # type: ignore[operator]
 
 
