@@ -9,6 +9,7 @@ from sklearn import metrics as oracle
 from backproof import BinaryCrossEntropy, CrossEntropy, Huber, Poisson, SquaredError
 from backproof.errors import OptionError, ShapeError
 from backproof.training import METRICS
+from backproof.training.metrics import metric_class
 
 REFERENCE = {
     "r2": oracle.r2_score,
@@ -73,6 +74,24 @@ def test_r2_of_constant_targets_is_one_or_zero():
     y = np.full((3, 1), 2.0)
     assert gathered("r2", SquaredError(), y, y, 2) == 1.0
     assert gathered("r2", SquaredError(), y + 1, y, 2) == 0.0
+
+
+@pytest.mark.parametrize("size", [2, 3, 100])
+@pytest.mark.parametrize("number", [0.1, 1 / 3, 1e6 + 0.1, 5e-324])
+def test_r2_of_equal_targets_is_that_of_constant_ones_however_their_mean_is_rounded(number, size):
+    y, z = np.full((7, 2), number), np.linspace(0, 1, 14).reshape(7, 2)
+    y[:, 1] = np.linspace(0, 1, 7)
+    metric = METRICS["r2"](SquaredError())
+    for start in range(0, 7, size):
+        metric.add(z[start : start + size], y[start : start + size])
+    assert metric.constant.tolist() == [True, False]
+    assert metric.value() == pytest.approx(REFERENCE["r2"](y[:, 1], z[:, 1]) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rsme", ["r2"], {}, 3, None])
+def test_an_unknown_metric_is_named(name):
+    with pytest.raises(OptionError, match=r"unknown metric .* Known: accuracy, mae, mse, r2, rmse"):
+        metric_class(name)
 
 
 def test_accuracy_of_numbers_is_refused():

@@ -301,7 +301,7 @@ def _dtype(dtype: Any) -> Any:
 
 
 def _number(name: str, value: Any) -> float:
-    if not (isinstance(value, Real) and 0 <= value < math.inf):
+    if not (isinstance(value, Real) and 0 <= float(value) < math.inf):
         raise OptionError(f"{name}={value!r:.60}, expected a finite number of at least 0.")
     return float(value)
 

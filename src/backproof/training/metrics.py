@@ -144,18 +144,22 @@ class R2(_Residual):
         super().__init__(loss)
         self.count = 0
         self.mean = self.spread = self.error = np.zeros(1)
+        self.low, self.high = np.full(1, math.inf), np.full(1, -math.inf)
 
     def _add(self, residual: Array, targets: Array) -> None:
         mean = targets.mean(axis=0)
         spread = np.sum((targets - mean) ** 2, axis=0)
         part = (len(targets), mean, spread)
         self.error = self.error + np.sum(residual * residual, axis=0)
+        self.low = np.minimum(self.low, targets.min(axis=0))
+        self.high = np.maximum(self.high, targets.max(axis=0))
         self.count, self.mean, self.spread = merged(self.count, self.mean, self.spread, *part)
 
     @property
     def constant(self) -> Array:
-        """Whether all targets of an output are the same; its score has no meaning then."""
-        return np.asarray(self.spread == 0)
+        """Whether all targets of an output are the same, or their deviations' squares 0; it has no score then."""
+        # The mean of equal numbers is rounded, so that the spread is not always 0.
+        return np.asarray((self.low == self.high) | (self.spread == 0))
 
     def value(self) -> float:
         """Return the mean over the outputs."""
@@ -180,6 +184,6 @@ def metric_class(name: str) -> type[Metric]:
     Raises:
         OptionError: there is none; the message has the nearest.
     """
-    if name not in METRICS:
+    if not isinstance(name, str) or name not in METRICS:
         raise unknown_name("metric", str(name), METRICS)
     return METRICS[name]
