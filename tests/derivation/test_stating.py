@@ -7,6 +7,7 @@ import pytest
 
 import backproof as bp
 from backproof.derivation import Derivation, discrepancies, explain
+from backproof.derivation.expressions import Equation, Symbol, Vec, walk
 
 
 def told(layers: list[Any], x: Any, detail: str = "standard", loss: Any = None, y: Any = None) -> Derivation:
@@ -68,3 +69,32 @@ def test_off_the_kinks_the_hypothesis_of_the_induction_stands_and_is_said_to_hol
     assert "induction_hypothesis" in found
     assert holds in found
     assert not {"kinks_met", "induction_fails", "batch_kinks", "identify_A_kink"} & set(found)
+
+
+# -- examples with several axes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("detail", ["outline", "standard", "full"])
+@pytest.mark.parametrize(("notation", "vec"), [("ours", "row"), ("D", "column"), ("O", "column")])
+def test_every_hat_of_the_batch_form_is_explained_once(notation: str, vec: str, detail: str) -> None:
+    net = bp.Network([bp.Linear(3, 4), bp.Linear(4, 4), bp.Tanh(), bp.Flatten(), bp.Linear(8, 2)])
+    x = np.random.default_rng(0).normal(size=(3, 2, 3))
+    theta = net.initialize(0, dtype="float64")
+    derivation = explain(net, theta, x, np.ones((3, 2)), detail=detail, notation=notation, vec=vec)
+    used: set[Symbol] = set()
+    explained: list[Symbol] = []
+    for line in derivation.sections[4].lines():
+        if isinstance(line.expression, Equation):
+            hats = {s for s in walk(line.expression) if isinstance(s, Symbol) and s.accent == "hat" and s.kind != "row"}
+            used |= {s for s in hats if "{" not in s.superscript}
+            if any(isinstance(node, Vec) for node in walk(line.expression)):
+                explained += hats
+    assert len(used) >= 3
+    assert sorted(map(repr, explained)) == sorted(map(repr, used))
+    assert not list(discrepancies(derivation))
+    assert "a row of 4 for each of the 2 places of every example, 6 in all" in said(derivation)
+
+
+def test_a_row_of_the_sum_over_places_wears_the_hat_too() -> None:
+    text = said(told([bp.Linear(3, 2)], np.ones((2, 2, 3))))
+    assert "Σ(i=1..4) δ̂₁{i}ᵀ x̂₀{i}ᵀ = Δ̂₁ᵀ X̂₀" in text

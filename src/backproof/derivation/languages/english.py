@@ -161,10 +161,13 @@ REASONS: dict[str, str] = {
     "batch_reduction_mean": "The loss is the mean over the examples, so every row of the last Delta carries the factor "
     "1/{examples}.",
     "batch_reduction_sum": "The loss is the sum over the examples; every row of the last Delta is that example's own.",
+    "batch_places": "the hat: the same entries in the same order, a row of {width} for each of the {places} places of "
+    "every example, {rows} in all",
+    "batch_places_again": "the hat again: {rows} rows of {width}",
     "batch_sum": "outer products added up: one product of matrices",
     "batch_affine": "every row times the same Jacobian",
     "batch_elementwise": "every row times its own diagonal",
-    "batch_weight": "the examples' outer products added up",
+    "batch_weight": "the rows' outer products added up",
     "batch_bias": "the rows added up",
     "batch_shape": "the rows as they are",
     "batch_each": "every row times its own Jacobian",

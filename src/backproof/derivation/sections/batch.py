@@ -1,6 +1,7 @@
 """The same for all examples at once: rows of matrices, and sums that become matrix products."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..expressions import (
     Symbol,
     Times,
     Transpose,
+    Vec,
 )
 from ..figures import figure
 from ..folding import Run, ends
@@ -50,6 +52,7 @@ def batch_form(setting: Setting, batch: Batch) -> Section:
         setting.line(None, f"batch_reduction_{reduction}", level=2, examples=batch.x.shape[0]),
     ]
     items += batch_kinks(setting, batch)
+    told: set[Symbol] = set()
     # The sum over the examples is written once, at the first weight that the recursion comes to.
     pending = batch.x.shape[0] <= _TERMS
     for piece in ends(len(setting.sites), _MOST[setting.level], *_ENDS[setting.level]):
@@ -59,7 +62,7 @@ def batch_form(setting: Setting, batch: Batch) -> Section:
             items.append(Fold(first, last, words("fold_deltas", first=first, last=last)))
         else:
             site = setting.sites[count - 1 - piece]
-            items += _step(setting, batch, site, pending)
+            items += _step(setting, batch, site, pending, told)
             pending = pending and not isinstance(site.layer, Linear | AugmentedLinear)
     return Section("batch", words("title_batch", examples=batch.x.shape[0]), tuple(items))
 
@@ -87,13 +90,35 @@ def _rows(setting: Setting, symbol: Symbol, site: Site, width: int) -> Symbol:
     if len(site.input_shape) == 1:
         return symbol
     value = setting.scope.values[symbol].reshape(-1, width)
-    rows = Symbol(symbol.name, symbol.subscript, symbol.superscript, "matrix", "hat")
+    rows = replace(symbol, accent="hat")
     setting.scope.values[rows] = value
     return rows
 
 
-def _step(setting: Setting, batch: Batch, site: Site, summed: bool) -> Iterator[Line]:
-    """Yield the gradient of a layer's parameters and Delta before it; ``summed`` writes the sum over the examples."""
+def _at_places(setting: Setting, site: Site, *matrices: Symbol, told: set[Symbol]) -> Iterator[Line]:
+    """Yield how matrices with a row for every place come from those with a row for every example, each once."""
+    by_rows = setting.scope.vec == "row"
+    for rows in matrices:
+        if rows.accent == "hat" and rows not in told:
+            key = "batch_places_again" if told else "batch_places"
+            told.add(rows)
+            plain = replace(rows, accent="")
+            sides = tuple(Vec(s if by_rows else Transpose(s), setting.scope.vec) for s in (rows, plain))
+            count, width = setting.scope.values[rows].shape
+            places = int(np.prod(site.input_shape[:-1]))
+            yield setting.line(Equation(sides), key, level=1, places=places, rows=count, width=width)
+
+
+def _step(setting: Setting, batch: Batch, site: Site, summed: bool, told: set[Symbol]) -> Iterator[Line]:
+    """Yield the gradient of a layer's parameters and Delta before it.
+
+    Args:
+        setting: what the derivation is about.
+        batch: all examples.
+        site: the layer.
+        summed: whether the sum over the examples is written.
+        told: matrices with a row for every place that are explained already; those of this step are added.
+    """
     names = setting.names
     Delta, X = names.batch(site.delta_symbol), names.batch(site.x)
     before = names.batch(names.delta(str(int(site.label) - 1)))
@@ -101,8 +126,10 @@ def _step(setting: Setting, batch: Batch, site: Site, summed: bool) -> Iterator[
         m, n = site.layer.out_features, site.layer.in_features
         Delta, X = _rows(setting, Delta, site, m), _rows(setting, X, site, n)
         before = _rows(setting, before, site, n)
+        yield from _at_places(setting, site, Delta, X, told=told)
         yield from _affine(setting, site, Delta, X, summed)
         yield _line(setting, before, Times((Delta, _weight(site))), key="batch_affine")
+        yield from _at_places(setting, site, before, told=told)
     elif type(site.layer) in ACTIVATIONS:
         slope = ACTIVATIONS[type(site.layer)][1](site.layer, X, names.batch(site.y))
         yield _line(setting, before, Hadamard((Delta, slope)), key="batch_elementwise")
@@ -202,12 +229,13 @@ def _summed(setting: Setting, site: Site, Delta: Symbol, X: Symbol) -> SumOver:
     """Return the sum over the examples of delta^T x^T."""
     values = setting.scope.values
     count = int(values[X].shape[0])
+    delta, x = replace(site.delta_symbol, accent=Delta.accent), replace(site.x, accent=X.accent)
     terms = []
     for index in range(count):
-        row, state = _example(site.delta_symbol, index), _example(site.x, index)
+        row, state = _example(delta, index), _example(x, index)
         values[row], values[state] = values[Delta][index : index + 1], values[X][index : index + 1].T
         terms.append(_term(site, row, state))
-    general = _term(site, _named(site.delta_symbol, "i"), _named(site.x, "i"))
+    general = _term(site, _named(delta, "i"), _named(x, "i"))
     return SumOver("i", 1, count, general, tuple(terms))
 
 
@@ -223,4 +251,4 @@ def _example(symbol: Symbol, index: int) -> Symbol:
 
 def _named(symbol: Symbol, example: str) -> Symbol:
     """Return a state or a delta of one example of the batch, as in x_2{i}."""
-    return Symbol(symbol.name, symbol.subscript, f"{symbol.superscript}{{{example}}}", symbol.kind)
+    return replace(symbol, superscript=f"{symbol.superscript}{{{example}}}")
