@@ -242,3 +242,13 @@ def test_a_layer_that_cannot_be_traced_falls_back_with_one_warning() -> None:
     assert not program.compiled
     expected = bp.value_and_gradient(net, theta, torch.ones(2, 3), torch.ones(2, 2), bp.SquaredError())[0]
     agree(value, expected, 1e-6, "loss")
+
+
+@pytest.mark.parametrize("layer", [bp.Softmax(), bp.LogSoftmax()])
+@pytest.mark.parametrize("loss", [bp.CrossEntropy(), bp.SquaredError()])
+def test_narrow_softmaxes_of_one_width_have_room_for_their_own_rows(layer: Any, loss: Any) -> None:
+    net = bp.Network([bp.Reshape((2, 3)), layer, bp.Flatten(), bp.Linear(6, 3), layer])
+    theta, g = net.initialize(0, "float64"), np.random.default_rng(0)
+    for batch in (3, 32, 64, 70):
+        y = g.integers(3, size=batch) if isinstance(loss, bp.CrossEntropy) else g.normal(size=(batch, 3))
+        same(net, loss, theta, g.normal(size=(batch, 6)), y, "float64")

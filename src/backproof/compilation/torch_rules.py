@@ -104,7 +104,9 @@ def _softmax(w: Writer, s: Statement) -> list[str]:
     if not w.is_own(s.target) or not isinstance(m, int) or m >= NARROW:
         return _call(w, s, s.operation, w.name(s.operands[0]), "-1")
     memory, size = f"empty(({m}, {text(n)}), dtype={s.dtype}, device=device)", n * m * np.dtype(s.dtype).itemsize
-    rooms = [w.room(f"{name}_{m}_{s.dtype}", memory, size) for name in ("columns", "turned")]
+    # One array for all softmaxes of this shape; others of as many columns may have more rows.
+    shape = f"{m}_{text(n).replace(' * ', '_')}_{s.dtype}"
+    rooms = [w.room(f"{name}_{shape}", memory, size) for name in ("columns", "turned")]
     return [f"narrow_softmax({s.operation}, {w.name(s.operands[0])}, {', '.join(rooms)}, out={w.name(s.target)})"]
 
 
