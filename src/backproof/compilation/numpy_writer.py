@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .drafts import Draft, entry
 from .planning import Plan
 from .program import Statement, Trace, Value
 from .sizes import Ratio, Size, text
@@ -20,27 +21,18 @@ from .sizes import Ratio, Size, text
 __all__ = ["Writer"]
 
 
-class Writer:
+class Writer(Draft):
     """The source under way.
 
     Attributes:
-        trace, plan: what is written.
         turned: whether matrices of examples are kept transposed.
-        sections: lines by the function they stand in and the name they make.
-        constants: arrays and numbers that the source refers to, by name.
         functions: that the source calls besides NumPy's, by name.
-        extra: bytes of what is kept besides the slots.
     """
 
     def __init__(self, trace: Trace, plan: Plan, turned: bool) -> None:
-        self.trace, self.plan, self.turned = trace, plan, turned
-        self.sections: dict[str, dict[str, str]] = {"buffers": {}, "theta": {}, "gradient": {}, "inputs": {}}
-        self.constants: dict[str, Any] = {}
+        super().__init__(trace, plan)
+        self.turned = turned
         self.functions: dict[str, Any] = {}
-        self._made = {s.target: s for s in trace.statements if s.target in plan.roots}
-        self._parameters = {value: name for name, value in trace.parameters.items()}
-        self._inputs = set(trace.inputs.values())
-        self.extra: list[Any] = []
         self._fresh = 0
 
     # -- names --------------------------------------------------------------------------------------------
@@ -87,17 +79,6 @@ class Writer:
         """Return a name that nothing has."""
         self._fresh += 1
         return f"{base}_part_{self._fresh}"
-
-    def line(self, section: str, name: str, expression: str) -> str:
-        """Write down once how a name is made, and return it."""
-        self.sections[section].setdefault(name, f"{name} = {expression}")
-        return name
-
-    def room(self, name: str, expression: str, size: Any) -> str:
-        """Keep an array beside the slots, of so many bytes."""
-        if name not in self.sections["buffers"]:
-            self.extra.append(size)
-        return self.line("buffers", name, expression)
 
     def section(self, value: Value) -> str:
         """Return the function in which views of a value are made."""
@@ -157,7 +138,7 @@ class Writer:
             return f"{self.name(source)}.transpose({text(s.attributes['axes'])})"
         name = self.name(source)
         if s.operation == "index":
-            return f"{name}[{', '.join(_key(entry) for entry in s.attributes['key'])}]"
+            return f"{name}[{', '.join(map(entry, s.attributes['key']))}]"
         if self.section(s.target) == "inputs" and any(isinstance(length, Size) for length in s.shape):
             self.line("inputs", "n", f"len({self.trace.inputs['x'].name})")
         if s.operation == "broadcast":
@@ -170,21 +151,10 @@ class Writer:
         self.name(value)
         return self.line(self.section(value), f"{value.name}_flat", f"{name}.reshape(-1)")
 
-    def is_own(self, value: Any) -> bool:
-        """Whether a value has memory of its own, without gaps."""
-        return isinstance(value, Value) and (value in self.plan.slot or value in self.plan.gradient)
-
     def ones(self, length: Any, dtype: Any) -> str:
         """Return the name of a vector of ones."""
         name = f"ones_{text(length).replace(' * ', '_')}"
         return self.room(name, f"ones({text(length)}, {dtype})", length * np.dtype(dtype).itemsize)
-
-
-def _key(entry: Any) -> str:
-    if not isinstance(entry, slice):
-        return repr(entry)
-    parts = ["" if part is None else str(part) for part in (entry.start, entry.stop)]
-    return ":".join(parts) if entry.step in (None, 1) else ":".join([*parts, str(entry.step)])
 
 
 Rule = Callable[[Writer, Statement], list[str]]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .drafts import Draft, entry
 from .planning import Plan
 from .program import Trace, Value
 from .sizes import Size, text
@@ -17,28 +18,19 @@ from .sizes import Size, text
 __all__ = ["Writer"]
 
 
-class Writer:
+class Writer(Draft):
     """The source under way.
 
     Attributes:
-        trace, plan: what is written.
         fresh: values that are made anew in every run, since the call that makes them takes no memory for them.
-        sections: lines by the function they stand in and the name they make.
-        constants: arrays that the source refers to, by name.
-        extra: bytes of what is kept besides the slots.
     """
 
     keeps = True
     """Whether memory is kept from call to call."""
 
     def __init__(self, trace: Trace, plan: Plan, fresh: frozenset[Value]) -> None:
-        self.trace, self.plan, self.fresh = trace, plan, fresh
-        self.sections: dict[str, dict[str, str]] = {"buffers": {}, "theta": {}, "gradient": {}, "inputs": {}}
-        self.constants: dict[str, Any] = {}
-        self.extra: list[Any] = []
-        self._made = {s.target: s for s in trace.statements if s.target in plan.roots}
-        self._parameters = {value: name for name, value in trace.parameters.items()}
-        self._inputs = set(trace.inputs.values())
+        super().__init__(trace, plan)
+        self.fresh = fresh
 
     def name(self, operand: Any, like: Any = None) -> str:
         """Return the name of a value, or of a number beside an array of dtype ``like``."""
@@ -62,17 +54,6 @@ class Writer:
             if line == f"{name} = {expression}":
                 return name
         name = "per_example" if said == "1 / n" else f"k{len(self.sections['buffers'])}"
-        return self.line("buffers", name, expression)
-
-    def line(self, section: str, name: str, expression: str) -> str:
-        """Write down once how a name is made, and return it."""
-        self.sections[section].setdefault(name, f"{name} = {expression}")
-        return name
-
-    def room(self, name: str, expression: str, size: Any) -> str:
-        """Keep a tensor beside the slots, of so many bytes."""
-        if name not in self.sections["buffers"]:
-            self.extra.append(size)
         return self.line("buffers", name, expression)
 
     def ones(self, length: Any, dtype: Any, value: int = 1) -> str:
@@ -104,10 +85,6 @@ class Writer:
             return "run"
         return "gradient" if root in self.plan.gradient else "buffers"
 
-    def is_own(self, value: Any) -> bool:
-        """Whether a value has memory of its own, without gaps, that the program keeps."""
-        return isinstance(value, Value) and (value in self.plan.slot or value in self.plan.gradient)
-
     def view(self, value: Value) -> str:
         """Return how a view looks at its operand."""
         s = self._made[value]
@@ -116,7 +93,7 @@ class Writer:
             plain = source.ndim == 2
             return self.turned(source) if plain else f"{self.name(source)}.permute({text(s.attributes['axes'])})"
         if s.operation == "index":
-            return f"{self.name(source)}[{', '.join(_key(entry) for entry in s.attributes['key'])}]"
+            return f"{self.name(source)}[{', '.join(map(entry, s.attributes['key']))}]"
         shape = self.shape(s.shape) if self.section(value) in ("inputs", "run") else text(s.shape)
         return f"{self.name(source)}.{'expand' if s.operation == 'broadcast' else 'reshape'}({shape})"
 
@@ -144,10 +121,3 @@ class Writer:
             return self.number(value.data.item(), value.dtype)
         self.constants[f"{value.name}_numbers"] = value.data
         return self.line("buffers", value.name, f"from_numpy({value.name}_numbers).to(device)")
-
-
-def _key(entry: Any) -> str:
-    if not isinstance(entry, slice):
-        return repr(entry)
-    parts = ["" if part is None else str(part) for part in (entry.start, entry.stop)]
-    return ":".join(parts) if entry.step in (None, 1) else ":".join([*parts, str(entry.step)])

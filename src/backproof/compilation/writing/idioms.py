@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import OptionError, unknown_name
+from ..drafts import entry
 from ..program import Statement, Value
 from ..sizes import Ratio, Size, text
 from .expressions import PRODUCT, Source, atom, infix, prefix
@@ -227,15 +228,8 @@ def _trimmed(entries: list[str]) -> list[str]:
 
 
 def _index(self: Idiom, s: Statement, operands: tuple[Source, ...]) -> Source:
-    entries = _trimmed([_entry(entry) for entry in s.attributes["key"]])
+    entries = _trimmed([entry(key) for key in s.attributes["key"]])
     return Source(f"{atom(operands[0])}[{', '.join(entries)}]")
-
-
-def _entry(entry: Any) -> str:
-    if not isinstance(entry, slice):
-        return repr(entry)
-    start, stop = ("" if bound is None else str(bound) for bound in (entry.start or None, entry.stop))
-    return f"{start}:{stop}" + (f":{entry.step}" if entry.step not in (None, 1) else "")
 
 
 def _permute(self: Idiom, s: Statement, operands: tuple[Source, ...]) -> Source:
