@@ -8,6 +8,8 @@ import pytest
 import backproof as bp
 from backproof.derivation import Derivation, discrepancies, explain
 from backproof.derivation.expressions import Equation, Symbol, Vec, walk
+from backproof.derivation.textual import inline
+from networks import draw_network
 
 
 def told(layers: list[Any], x: Any, detail: str = "standard", loss: Any = None, y: Any = None) -> Derivation:
@@ -98,3 +100,48 @@ def test_every_hat_of_the_batch_form_is_explained_once(notation: str, vec: str, 
 def test_a_row_of_the_sum_over_places_wears_the_hat_too() -> None:
     text = said(told([bp.Linear(3, 2)], np.ones((2, 2, 3))))
     assert "Σ(i=1..4) δ̂₁{i}ᵀ x̂₀{i}ᵀ = Δ̂₁ᵀ X̂₀" in text
+
+
+# -- costs ----------------------------------------------------------------------------------------------------
+
+
+def costs(derivation: Derivation) -> dict[str, float]:
+    """Return the counts of the section on cost by the keys of their reasons."""
+    lines = [line for line in derivation.sections[6].lines() if line.reason and line.expression is not None]
+    return {
+        line.reason.key: float(line.evaluate()[0]) for line in lines if line.reason and "_order" not in line.reason.key
+    }
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_sharing_the_prefix_never_costs_more_than_sharing_nothing(seed: int) -> None:
+    drawn = draw_network(seed, 1 + seed % 8, batch=1)
+    derivation = explain(drawn.net, drawn.theta, drawn.x, drawn.y, drawn.loss)
+    if (found := costs(derivation)) or drawn.net.layout.size:
+        assert found["cost_left"] <= found["cost_apart"]
+        assert found["plan_best"] <= min(found["plan_left"], found["plan_right"])
+    assert not list(discrepancies(derivation))
+
+
+def test_what_no_parameter_needs_is_not_counted() -> None:
+    derivation = told([bp.Tanh(), bp.Linear(3, 2)], np.ones((1, 3)))
+    # delta times I (x) x^T is 2 x 3 multiplications; [D] does them for two rows and then multiplies by delta.
+    assert costs(derivation)["cost_left"] == costs(derivation)["cost_apart"] == 6
+    assert costs(derivation)["cost_algorithm_1"] == 2 * 6 + 2 * 6 + 2 * 2
+    assert "Layer 2 is the first with parameters" in said(derivation)
+    assert not list(discrepancies(derivation))
+
+
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_of_equal_orders_the_one_from_the_left_is_the_cheapest(n: int) -> None:
+    derivation = told([bp.Linear(n, n), bp.Linear(n, n), bp.Linear(n, 1)], np.ones((1, n)))
+    lines = {line.reason.key: line for line in derivation.sections[6].lines() if line.reason}
+    assert costs(derivation)["plan_left"] == costs(derivation)["plan_best"]
+    assert inline(lines["plan_order"].expression.sides[1]) == "((δ₃ A₃) A₂) B₁"  # type: ignore[union-attr]
+
+
+def test_without_parameters_nothing_is_multiplied_out_and_nothing_is_promised() -> None:
+    derivation = told([bp.Tanh(), bp.Softmax()], np.ones((1, 3)))
+    text = said(derivation)
+    assert "No layer has parameters, so there is no gradient in parameters" in text
+    assert "c_left" not in text

@@ -199,6 +199,9 @@ REASONS: dict[str, str] = {
     "cost_intro": "Every bracketing of the product gives the same matrix, not at the same cost. Counted are scalar "
     "multiplications for one example: a row times a diagonal matrix costs n, times a dense one m n, times an identity "
     "nothing. The terms stand in the order of the products, in long sums equal ones together.",
+    "cost_needed": "Layer {label} is the first with parameters; delta before it, which none of them needs, is not "
+    "counted.",
+    "cost_no_parameters": "No layer has parameters, so there is no gradient in parameters to multiply out.",
     "cost_left": "from the left, prefix shared: backpropagation",
     "cost_algorithm_1": "the network's Jacobian first, {rows} rows, and delta last: [D]'s Algorithm 1",
     "cost_apart": "from the left, every block by itself, nothing shared",
@@ -206,6 +209,7 @@ REASONS: dict[str, str] = {
     "plan_right": "the same from the right",
     "plan_best": "the same in the cheapest bracketing",
     "plan_order": "which is this one",
+    "plan_long_left": "The cheapest bracketing of these {factors} factors is the one from the left.",
     "plan_long": "The cheapest bracketing of these {factors} factors is too long to print; jacobian(...).plan has it.",
     # papers
     "papers_intro": "[D] is Damadi, Moharrer, Cham and Shen, arXiv:2301.09977; [O] is Ostwald and Usée, "

@@ -1,5 +1,6 @@
 """What the bracketings cost, counted in multiplications."""
 
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterable
@@ -7,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...backpropagation import algorithm_1, value_and_gradient
-from ...chain import Plan, Tally, plan
+from ...backpropagation import algorithm_1
+from ...chain import Multiplication, Tally, backpropagate, plan
 from ...operators import Dense
 from ..expressions import Equation, Expression, Number, Partial, Plus, Symbol, Times
 from ..lines import Fold, Line, Section, words
@@ -28,31 +29,37 @@ _WRITTEN = 9
 
 def cost(setting: Setting, y: Any) -> Section:
     """Return the costs of the whole gradient in three orders, and the best order of its longest product."""
+    start = next((index for index, site in enumerate(setting.sites) if site.all_blocks()), None)
+    if start is None:
+        nothing = setting.line(None, "cost_no_parameters", level=1)
+        return Section("cost", words("title_cost"), (nothing,))
     items: list[Line | Fold | Section] = [setting.line(None, "cost_intro", level=2)]
-    n = setting.last.m
-    counts = _backward(setting, y)
+    if start:
+        items.append(setting.line(None, "cost_needed", level=1, label=setting.sites[start].label, layers=start))
+    counts = _backward(setting, start)
     items.append(_count(setting, "left", counts, sum(counts), "cost_left"))
-    first = _algorithm_1(setting)
-    value = _counted(setting, y, sum(first))
-    items.append(_count(setting, "right", first, value, "cost_algorithm_1", source="algorithm_1", rows=n))
+    first = _algorithm_1(setting, start)
+    value = _counted(setting, y, start, sum(first))
+    rows = setting.last.m
+    items.append(_count(setting, "right", first, value, "cost_algorithm_1", source="algorithm_1", rows=rows))
     naive = _naive(setting)
     items.append(_count(setting, "apart", naive, sum(naive), "cost_apart"))
-    items += _longest(setting)
+    items += _longest(setting, start)
     return Section("cost", words("title_cost"), tuple(items))
 
 
-def _backward(setting: Setting, y: Any) -> list[int]:
-    """Return the multiplications of backpropagation, product by product, as the engine counts them."""
+def _backward(setting: Setting, start: int) -> list[int]:
+    """Return the multiplications of backpropagation down to the first layer with parameters, as the engine counts."""
     tally = Tally()
-    assert setting.loss is not None
-    value_and_gradient(setting.net, setting.theta, setting.x, y, setting.loss, tally=tally)
+    steps = [site.step for site in setting.sites[start:]]
+    backpropagate(steps, setting.last.delta, lambda name, B, delta: None, False, tally, "")
     return [count for _, count in tally.entries]
 
 
-def _algorithm_1(setting: Setting) -> list[int]:
+def _algorithm_1(setting: Setting, start: int) -> list[int]:
     """Return those of [D]'s Algorithm 1: n_L rows through every layer, then delta_L times the Jacobian."""
     n, counts = setting.last.m, []
-    for index, site in enumerate(setting.sites):
+    for index, site in enumerate(setting.sites[start:]):
         for B in site.step.B.values():
             counts += [n * B.pull_cost, n * B.shape[1]]
         if index:
@@ -60,14 +67,17 @@ def _algorithm_1(setting: Setting) -> list[int]:
     return counts
 
 
-def _counted(setting: Setting, y: Any, otherwise: int) -> int:
-    """Return what the engine counts when it runs Algorithm 1, where that is small enough to run."""
+def _counted(setting: Setting, y: Any, start: int, otherwise: int) -> int:
+    """Return what the engine counts when it runs Algorithm 1, where that is small enough to run.
+
+    The rows that it takes on to the layers before the first with parameters are left out, since nothing needs them.
+    """
     if setting.last.m * setting.net.layout.size > _EXECUTED:
         return otherwise
     tally = Tally()
     assert setting.loss is not None
     algorithm_1(setting.net, setting.theta, setting.x, y, setting.loss, tally=tally)
-    return tally.total
+    return tally.total - sum(setting.last.m * site.step.A.pull_cost for site in setting.sites[1 : start + 1])
 
 
 def _naive(setting: Setting) -> list[int]:
@@ -102,25 +112,26 @@ def grouped(counts: Iterable[int]) -> Expression:
 # -- the longest product of the gradient, in its best order ---------------------------------------------------
 
 
-def _longest(setting: Setting) -> list[Line]:
-    index = next((i for i, site in enumerate(setting.sites) if site.all_blocks()), None)
-    if index is None:
-        return []
+def _longest(setting: Setting, index: int) -> list[Line]:
     site = setting.sites[index]
     factors = (setting.last.delta_symbol, *(s.A for s in reversed(setting.sites[index + 1 :])), site.B)
     values = setting.scope.values
     matrices = [values[f] for f in factors]
     operators = [Dense(m) if isinstance(m, np.ndarray) else m for m in matrices]
     order = plan(operators, batch=1, itemsize=8)
+    left = _left_first(operators)
+    # Of equal orders the one from the left is named.
+    as_well = order.left_first == order.multiplications
     orders = (
-        ("left", _left_first(operators), order.left_first),
+        ("left", left, order.left_first),
         ("right", _right_first(operators, order.right_first), order.right_first),
-        ("best", [step.multiplications for step in order.steps], order.multiplications),
+        ("best", left if as_well else [step.multiplications for step in order.steps], order.multiplications),
     )
     lines = [
         _count(setting, f"{name},1", counts, total, f"plan_{name}", label=site.label) for name, counts, total in orders
     ]
-    return [*lines, _order(setting, site, factors, order)]
+    steps = None if as_well else order.steps
+    return [*lines, _order(setting, site, factors, steps)]
 
 
 def _left_first(operators: list[Any]) -> list[int]:
@@ -136,11 +147,15 @@ def _right_first(operators: list[Any], total: int) -> list[int]:
     return [after - before for before, after in itertools.pairwise([0, *sums])]
 
 
-def _order(setting: Setting, site: Site, factors: tuple[Symbol, ...], order: Plan) -> Line:
+def _order(setting: Setting, site: Site, factors: tuple[Symbol, ...], steps: tuple[Multiplication, ...] | None) -> Line:
+    """Return the product with its brackets; without steps, from the left."""
     if len(factors) > _WRITTEN:
-        return setting.line(None, "plan_long", level=2, factors=len(factors))
-    slots: list[Expression] = list(factors)
-    for step in order.steps:
+        key = "plan_long_left" if steps is None else "plan_long"
+        return setting.line(None, key, level=2, factors=len(factors))
+    slots: list[Expression] = [*factors]
+    if steps is None:
+        slots.append(functools.reduce(lambda left, right: Times((left, right)), slots))
+    for step in steps or ():
         slots.append(Times((slots[step.left], slots[step.right])))
     left = Partial(LOSS, site.theta)
     return setting.line(
