@@ -29,7 +29,7 @@ SAMPLES: dict[str, tuple[e.Expression, str]] = {
     "word": (e.Symbol("loss", kind="scalar"), r"\mathrm{loss}"),
     "block": (e.Symbol("B", "2.0,W"), "B_{2.0,W}"),
     "Number": (e.Number(Ratio(-1, 3)), r"-\frac{1}{3}"),
-    "Numbers": (e.Numbers(np.array([[1.0, -2e-9]])), r"1 & -2 \cdot 10^{-9}"),
+    "Numbers": (e.Numbers(np.array([[1.0, -2e-9]])), r"1.00 & -2 \cdot 10^{-9}"),
     "Identity": (e.Identity(3), "I_{3}"),
     "Ones": (e.Ones(4), r"\mathbf{1}_{4}"),
     "Zeros": (e.Zeros(2, 3), r"\mathbf{0}_{2 \times 3}"),
@@ -96,6 +96,16 @@ LONG: tuple[e.Expression, ...] = (
     e.Equation((X, e.Numbers(np.random.default_rng(0).normal(size=(20, 30))))),
     e.Numbers(np.random.default_rng(0).normal(size=(40, 40)), (3, 2), (4, 3)),
 )
+
+
+def test_a_power_of_ten_that_many_numbers_share_stands_before_them() -> None:
+    row = e.Numbers(np.array([[9.198e-7, -4.2e-4, 0.0, 1.5e-12]]))
+    tex = typeset(row).tex
+    assert tex.startswith(r"10^{-4} \cdot \left(")
+    assert r"0.01 & -4.20 & 0 & 1 \cdot 10^{-8}" in tex
+    assert typeset(row).width < 17
+    assert typeset(e.Numbers(np.array([[1.234e-7]]))).tex.count("10^") == 1
+    assert "0.1234 & 2" in typeset(e.Numbers(np.array([[0.1234, 2.0]]))).tex
 
 
 def test_long_formulas_are_broken_between_their_parts() -> None:

@@ -63,6 +63,19 @@ def test_every_class_of_expression_has_a_rule_and_reads_as_it_should(kind: type[
     assert read(expression) == expected
 
 
+def test_letters_in_scripts_are_letters_and_not_words() -> None:
+    formula = mathml(e.Symbol("J", "1,theta"))
+    assert "<mn>1</mn>" in formula
+    assert "<mi>θ</mi>" in formula
+    assert "theta" not in formula
+    assert read(e.Symbol("B", "2.1,gain", "(3)")) == "B2.1,gain(3)"
+
+
+def test_every_accent_has_a_sign_of_its_own() -> None:
+    shown = {accent: read(e.Symbol("x", accent=accent)) for accent in ("tilde", "hat", "bar")}
+    assert shown == {"tilde": "x~", "hat": "x^", "bar": "x‾"}
+
+
 def test_a_class_without_a_rule_is_named() -> None:
     class Unheard(e.Expression):
         pass
@@ -114,6 +127,12 @@ def test_names_of_any_origin_are_escaped(name: str) -> None:
 )  # fmt: skip
 def test_numbers_keep_four_digits_and_whole_ones_all(value: Any, expected: str) -> None:
     assert "".join(ElementTree.fromstring(number(value)).itertext()) == expected
+
+
+def test_a_power_of_ten_that_many_numbers_share_stands_before_them() -> None:
+    assert read(e.Numbers(np.array([[9.198e-7, -4.2e-4, 0.0]]))) == "10−4·(0.01−4.200)"
+    assert read(e.Numbers(np.array([[1e-7]]))) == "(1·10−7)"
+    assert read(e.Numbers(np.array([[0.1234, 2.0]]))) == "(0.12342)"
 
 
 def test_symbols_take_the_colour_of_their_role() -> None:

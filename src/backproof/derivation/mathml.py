@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from . import expressions as e
+from .digits import shared
 
 __all__ = ["Printer", "mathml"]
 
@@ -136,13 +137,15 @@ class Printer:
         array = np.asarray(node.array)
         rows = e.visible(tuple(range(array.shape[0])), node.shown_rows)
         columns = e.visible(tuple(range(array.shape[1])), node.shown_columns)
+        power, numbers = _entries(array)
 
         def cell(i: int | None, j: int | None) -> str:
             if i is None or j is None:
                 return operator("⋱" if i is None and j is None else "⋮" if i is None else "⋯")
-            return number(array[i, j])
+            return numbers[i][j]
 
-        return fence(grid([[cell(i, j) for j in columns] for i in rows], "numbers"))
+        matrix = fence(grid([[cell(i, j) for j in columns] for i in rows], "numbers"))
+        return matrix if not power else row(_ten(power), operator("·"), matrix)
 
     @show.register
     def _(self, node: e.Identity) -> str:
@@ -315,18 +318,51 @@ def number(value: Any) -> str:
     digits = f"<mn>{mantissa.removeprefix('-').replace('inf', '∞')}</mn>"
     if not power:
         return row(sign, digits) if sign else digits
-    return row(sign, digits, operator("·"), f"<msup><mn>10</mn>{number(int(power))}</msup>")
+    return row(sign, digits, operator("·"), _ten(int(power)))
+
+
+def _ten(power: int) -> str:
+    return f"<msup><mn>10</mn>{number(power)}</msup>"
+
+
+def _entries(array: Any) -> tuple[int, list[list[str]]]:
+    """Return the entries of a matrix, and the power of ten before it: 0 unless an entry has a power of its own."""
+    alone = [[number(entry) for entry in line] for line in array]
+    if array.size == 1 or not any("<msup>" in shown for line in alone for shown in line):
+        return 0, alone
+    power, texts = shared(array)
+    return power, [[_decimal(text) for text in line] for line in texts]
+
+
+def _decimal(text: str) -> str:
+    """Return a number as it is written, with the zeros at its end."""
+    digits = text.removeprefix("-")
+    if not digits.replace(".", "").isdigit():
+        return number(float(text))
+    return row(operator("−", form="prefix"), f"<mn>{digits}</mn>") if digits != text else f"<mn>{digits}</mn>"
+
+
+_ACCENTS = {"tilde": ("~", "false"), "hat": ("^", "true"), "bar": ("‾", "true")}
+"""Sign over a letter, and whether it grows as wide as that."""
 
 
 def _accent(name: str) -> str:
-    return operator("‾", stretchy="true") if name == "bar" else operator("~", stretchy="false")
+    sign, stretchy = _ACCENTS[name]
+    return operator(sign, stretchy=stretchy)
 
 
 def _script(text: str) -> str:
-    """Return a subscript or superscript: numbers upright, a letter as a letter, the rest as it stands."""
+    """Return a subscript or superscript, its parts between commas each for itself, as in 2,theta."""
+    parts = [_part(part) for part in text.split(",")]
+    return parts[0] if len(parts) == 1 else row(operator(",", separator="true").join(parts))
+
+
+def _part(text: str) -> str:
+    """Return numbers upright, a letter as a letter, the rest as it stands."""
     if text.isdigit():
         return f"<mn>{text}</mn>"
-    return f"<mi>{escape(text)}</mi>" if len(text) == 1 else f"<mtext>{escape(_LETTERS.get(text, text))}</mtext>"
+    sign = _LETTERS.get(text, text)
+    return f"<mi>{escape(sign)}</mi>" if len(sign) == 1 else f"<mtext>{escape(sign)}</mtext>"
 
 
 def _times(*sizes: int) -> str:

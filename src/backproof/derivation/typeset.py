@@ -8,6 +8,7 @@ import numpy as np
 
 from ..display import latex_escape
 from . import expressions as e
+from .digits import shared
 from .pieces import BINARY, Piece, beside, bracketed, grid, letter, number, script
 
 __all__ = ["RELATIONS", "inline", "multiplied", "operand", "operands", "signed", "typeset"]
@@ -71,13 +72,30 @@ def _(node: e.Numbers) -> Piece:
     array = np.atleast_2d(np.asarray(node.array))
     rows = e.visible(tuple(range(array.shape[0])), node.shown_rows)
     columns = e.visible(tuple(range(array.shape[1])), node.shown_columns)
+    power, numbers = _entries(array)
 
     def cell(i: int | None, j: int | None) -> Piece:
         if i is None or j is None:
             return Piece(r"\ddots" if i is None and j is None else r"\vdots" if i is None else r"\cdots", 1.2)
-        return number(array[i, j])
+        return numbers[i][j]
 
-    return grid([[cell(i, j) for j in columns] for i in rows], "(", ")", "r")
+    matrix = grid([[cell(i, j) for j in columns] for i in rows], "(", ")", "r")
+    return matrix if not power else beside([Piece(f"10^{{{power}}}", 1.8), matrix], r" \cdot ", BINARY)
+
+
+def _entries(array: Any) -> tuple[int, list[list[Piece]]]:
+    """Return the entries of a matrix, and the power of ten before it: 0 unless an entry has a power of its own."""
+    alone = [[number(entry) for entry in line] for line in array]
+    if array.size == 1 or not any(r"\cdot" in piece.tex for line in alone for piece in line):
+        return 0, alone
+    power, texts = shared(array)
+    return power, [[_decimal(text) for text in line] for line in texts]
+
+
+def _decimal(text: str) -> Piece:
+    """Return a number as it is written, with the zeros at its end."""
+    known = text.lstrip("-").replace(".", "").isdigit()
+    return Piece(text, 0.5 * len(text) + 0.3 * text.startswith("-")) if known else number(float(text))
 
 
 @typeset.register
