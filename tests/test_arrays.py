@@ -1,5 +1,6 @@
 """The few operations the array API standard lacks, and the rules about dtypes."""
 
+import tracemalloc
 from typing import Any
 
 import array_api_strict
@@ -102,3 +103,27 @@ def test_numbers_inside_a_jax_transformation_are_known_as_such() -> None:
     assert seen == [(True, "jax")]
     assert not arrays.is_traced(jax.numpy.ones(2))
     assert not arrays.is_traced(np.ones(2))
+
+
+def test_ones_of_long_batches_are_not_kept() -> None:
+    tracemalloc.start()
+    try:
+        for more in range(1, 4):
+            u = np.ones((4 * arrays.KEPT_ONES + more, 1))
+            assert arrays.batch_sum(u) == len(u)
+        del u
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 8 * arrays.KEPT_ONES
+
+
+def test_matrices_become_arrays_and_masked_arrays_are_refused() -> None:
+    x = np.arange(4.0).reshape(2, 2)
+    assert arrays.plain(x, "x") is arrays.detached(x) is x
+    for taken in (arrays.plain(x.view(np.matrix), "x"), arrays.beside(x.view(np.matrix), x, "x", "theta")):
+        assert type(taken) is np.ndarray
+        np.testing.assert_array_equal(taken, x)
+    for masked in (np.ma.masked_array(x, x > 2), np.ma.masked_array(x)):
+        with pytest.raises(DtypeError, match=r"^net: x came as a masked array, expected one without a mask"):
+            arrays.beside(masked, x, "net: x", "theta")

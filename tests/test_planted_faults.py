@@ -129,7 +129,7 @@ FAULTS: tuple[tuple[str, str, str, str, Callable[..., None], tuple[str, ...]], .
      "left.base.push(_as_rows(right.U))", product, ("low-rank update", "low-rank update")),
     ("one block for all", "operators.products:_row_times_column", "multiply(a, b)", "multiply(left.parts[0], b)",
      product, ("row", "column")),
-    ("only the first example", "arrays:batch_sum", "_ones(u.shape[0], u.dtype), u", "_ones(1, u.dtype), u[:1]", orders,
+    ("only the first example", "arrays:batch_sum", "matmul(ones, u", "matmul(ones[:1], u[:1]", orders,
      ()),
     ("factor 1/2 missing", "losses.regression:SquaredError._losses", " / 2", "", loss, ("SquaredError",)),
     ("mean for sum", "losses.base:Loss._factor", '1 if self.reduction == "sum" or z.shape[0] == 1 else', "", loss,

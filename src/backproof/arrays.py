@@ -42,13 +42,38 @@ def is_traced(x: Array) -> bool:
     return is_symbolic(x) or ("jax" in sys.modules and isinstance(x, sys.modules["jax"].core.Tracer))
 
 
-def detached(x: Array) -> Array:
-    """Return ``x`` without PyTorch's record of how it came about: what is computed from it then records nothing.
+def plain(x: Array, who: str) -> Array:
+    """Return ``x`` as the formulas take it: NumPy's matrices as arrays, anything else as it is.
 
-    Operators compute when they are asked to, when no context that was open at the door is open any more; so what
-    comes in is detached, and no ``no_grad`` or ``inference_mode`` is needed, nor do results carry its marks.
+    Between matrices ``*`` is the product of matrices, and masks are lost in some formulas and kept in others.
+
+    Raises:
+        DtypeError: a masked array; the message begins with ``who``.
     """
-    return x if type(x) is np.ndarray or not getattr(x, "requires_grad", False) else x.detach()
+    if x.__class__ is np.ndarray or not isinstance(x, np.ndarray):
+        return x
+    # Whoever has made a masked array has imported its module.
+    if "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray):
+        raise DtypeError(
+            f"{who} came as a masked array, expected one without a mask; leave masked entries out, or fill them, as in "
+            "x.filled(0)."
+        )
+    return x.view(np.ndarray) if isinstance(x, np.matrix) else x
+
+
+def detached(x: Array, who: str = "the array") -> Array:
+    """Return ``x``, made ``plain``, without PyTorch's record of how it came about.
+
+    What is computed from it then records nothing. Operators compute when they are asked to, when no context that was
+    open at the door is open any more; so what comes in is detached, and no ``no_grad`` or ``inference_mode`` is
+    needed, nor do results carry its marks.
+
+    Raises:
+        DtypeError: a masked array; the message begins with ``who``.
+    """
+    if x.__class__ is np.ndarray:
+        return x
+    return x.detach() if getattr(x, "requires_grad", False) else plain(x, who)
 
 
 def device_of(x: Array) -> Any:
@@ -73,6 +98,7 @@ def beside(x: Any, like: Array, who: str, whose: str) -> Array:
 
     Raises:
         DtypeError: they are arrays of two libraries, or on two devices; the message names both.
+        DtypeError: x is a masked array.
     """
     if type(x) is np.ndarray and type(like) is np.ndarray:
         return x
@@ -88,7 +114,7 @@ def beside(x: Any, like: Array, who: str, whose: str) -> Array:
     here, there = device_of(x), device_of(like)
     if here is not None and there is not None and here != there:
         raise DtypeError(f"{who} on device {here}, {whose} on {there}, expected one device; move one.")
-    return detached(x)
+    return detached(x, who)
 
 
 def _library_name(x: Array) -> str:
@@ -189,6 +215,10 @@ def times_transposed(x: Array, W: Array) -> Array:
     return x @ W.mT
 
 
+KEPT_ONES = 2**16
+"""The longest vector of ones that is kept for the next sum."""
+
+
 @functools.lru_cache(maxsize=64)
 def _ones(length: int, dtype: Any) -> Any:
     ones = np.ones(length, dtype)
@@ -205,7 +235,8 @@ def batch_sum(u: Array, out: Array | None = None) -> Array:
     if u.dtype.kind == "O":
         return np.add.reduce(u, axis=0, out=out)
     # A product with a vector of ones runs in BLAS, several times faster than a reduction over the first axis.
-    return np.matmul(_ones(u.shape[0], u.dtype), u, out=out)
+    ones = _ones(u.shape[0], u.dtype) if u.shape[0] <= KEPT_ONES else np.ones(u.shape[0], u.dtype)
+    return np.matmul(ones, u, out=out)
 
 
 def _copy(source: Any, out: Any) -> Any:

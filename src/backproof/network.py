@@ -13,6 +13,7 @@ from .arrays import (
     is_numpy,
     keep_freed_memory,
     namespace,
+    plain,
     require_floating,
     to_numpy,
 )  # fmt: skip
@@ -173,6 +174,7 @@ class Network:
 
         Raises:
             ShapeError: a name is missing or unknown, or a shape differs.
+            DtypeError: an array is masked.
         """
         for name in arrays:
             if name not in self.layout.shapes:
@@ -182,7 +184,8 @@ class Network:
             if name not in arrays or tuple(arrays[name].shape) != shape:
                 came = f"has shape {tuple(arrays[name].shape)}" if name in arrays else "is missing"
                 raise ShapeError(f"Network.parameters: {name!r} {came}, expected shape {shape}.")
-            flat.append(namespace(arrays[name]).reshape(arrays[name], (-1,)))
+            array = plain(arrays[name], f"Network.parameters: {name!r}")
+            flat.append(namespace(array).reshape(array, (-1,)))
         return Parameters(self.layout, namespace(flat[0]).concat(flat) if flat else np.empty(0))
 
     # -- evaluation ---------------------------------------------------------------------------------------
@@ -249,7 +252,7 @@ class Network:
         if type(x) is not np.ndarray or type(like) is not np.ndarray or x.dtype != like.dtype:
             _check_mixed(like, x)
         require_floating(x, "Network: input")
-        return detached(x)
+        return detached(x, "Network: input")
 
     def first_nonfinite(self, theta: Parameters, x: Array) -> NonFiniteError | None:
         """Return an error naming the first place where NaN or infinity arises, None if all is finite."""
@@ -259,7 +262,7 @@ class Network:
         if not _finite(x):
             return NonFiniteError(f"the input holds {_first_bad(x)}, expected finite numbers.")
         with np.errstate(all="ignore"):
-            for index, step in enumerate(self.chain.linearized(theta, x)):
+            for index, step in enumerate(self.chain.linearized(theta, detached(x, "the input"))):
                 if not _finite(step.output):
                     label = self.layers[index].label
                     return NonFiniteError(f"layer {index}, {label}: its output holds {_first_bad(step.output)}.")
@@ -287,6 +290,7 @@ def _layout_difference(expected: Mapping[str, Any], came: Mapping[str, Any]) -> 
 
 def _check_mixed(vector: Array, x: Array) -> None:
     beside(x, vector, "Network: input", "theta")
+    plain(vector, "Network: theta")
     require_floating(x, "Network: input")
     if x.dtype != vector.dtype:
         name = dtype_name(vector)

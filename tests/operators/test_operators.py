@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import backproof as bp
 from backproof import operators as ops
+from backproof.errors import DtypeError
 from backproof.operators import OPERATORS, Operator
 from cases import OPERATOR_CASES, Build, Maker
 from numbers_that_count import Counted, counted, counting
@@ -199,3 +200,23 @@ def test_product_of_flattens_products_and_leaves_one_factor_alone() -> None:
     product = ops.product_of([ops.product_of([a, b]), b])
     assert isinstance(product, ops.Product)
     assert product.factors == (a, b, b)
+
+
+@every_case
+def test_the_sum_over_one_row_is_not_the_callers_array(build: Build) -> None:
+    for operator in built(build, batch=1):
+        u = np.ones((1, operator.shape[0]))
+        operator.pull_sum(u)[...] = 7.0
+        assert (u == 1).all(), f"{operator!r}"
+
+
+@every_case
+def test_rows_in_a_matrix_are_an_array_and_masked_ones_are_refused(build: Build) -> None:
+    for operator in built(build):
+        u, v = np.ones((3, operator.shape[0])), np.ones((3, operator.shape[1]))
+        for ask, rows in ((operator.pull, u), (operator.push, v), (operator.pull_sum, u)):
+            came = ask(rows.view(np.matrix))
+            assert type(came) is np.ndarray
+            np.testing.assert_array_equal(came, ask(rows))
+            with pytest.raises(DtypeError, match="masked array, expected one without a mask"):
+                ask(np.ma.masked_array(rows))

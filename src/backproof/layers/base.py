@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Array, beside, detached, flatten, namespace, require_floating
+from ..arrays import Array, beside, detached, namespace, require_floating
 from ..chain import Tally
 from ..errors import ShapeError
 from ..operators import DirectSum, Operator, Stack
@@ -204,9 +204,10 @@ class Layer(ABC):
 
     def _check(self, theta: Theta, x: Array) -> tuple[Theta, Array]:
         """Return both as the formulas take them, without PyTorch's record of where they came from."""
-        require_floating(x, f"{self.label}: input")
+        here = f"{self.label}: input"
+        require_floating(x, here)
         if x.ndim < 2:
-            raise ShapeError(f"{self.label}: input has shape {tuple(x.shape)}, expected a batch axis first.")
+            raise ShapeError(f"{here} has shape {tuple(x.shape)}, expected a batch axis first.")
         self.output_shape(tuple(x.shape[1:]))
         for name, shape in self.parameter_shapes.items():
             if name not in theta:
@@ -215,7 +216,8 @@ class Layer(ABC):
                 came = tuple(theta[name].shape)
                 raise ShapeError(f"{self.label}: parameter {name!r} has shape {came}, expected {shape}.")
         who = f"{self.label}: parameter"
-        return {name: beside(theta[name], x, f"{who} {name!r}", "input") for name in self.parameter_shapes}, detached(x)
+        own = {name: beside(theta[name], x, f"{who} {name!r}", "input") for name in self.parameter_shapes}
+        return own, detached(x, here)
 
     # -- how a layer is written down ----------------------------------------------------------------------
 
@@ -261,11 +263,4 @@ class LastAxis(Layer):
 
     def linearized_rows(self, theta: Theta, x: Array) -> Linearization:
         """Return y, A and B for x of shape (batch, n)."""
-        y = self.value(theta, x)
-        A, B = self.jacobians(theta, x, y)
-        return Closed(y, A, B)
-
-
-def flat_output(step: Linearization) -> Array:
-    """Return a step's output as (batch, m)."""
-    return flatten(step.output)
+        return super().linearized(theta, x)

@@ -3,7 +3,9 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from ..arrays import Array, batch_sum, eye, namespace
+import numpy as np
+
+from ..arrays import Array, batch_sum, eye, is_numpy, namespace, plain
 from ..errors import ShapeError
 from .table import multiply
 
@@ -66,8 +68,7 @@ class Operator(ABC):
         Raises:
             ShapeError: the last axis of ``u`` is not m, or its batch is not this operator's.
         """
-        self._check(u, self.shape[0], "pull", "rows")
-        return self._pull(u)
+        return self._pull(self._check(u, self.shape[0], "pull", "rows"))
 
     def push(self, v: Array) -> Array:
         """Return ``J v``: (batch, n) to (batch, m), or (batch, k, n) to (batch, k, m).
@@ -75,8 +76,7 @@ class Operator(ABC):
         Raises:
             ShapeError: the last axis of ``v`` is not n, or its batch is not this operator's.
         """
-        self._check(v, self.shape[1], "push", "columns")
-        return self.transpose()._pull(v)
+        return self.transpose()._pull(self._check(v, self.shape[1], "push", "columns"))
 
     def pull_sum(self, u: Array, out: Array | None = None) -> Array:
         """Return the sum over the batch of ``u_i J_i``: (batch, m) to (n,).
@@ -86,13 +86,15 @@ class Operator(ABC):
         Raises:
             ShapeError: ``u`` is not (batch, m).
         """
-        self._check(u, self.shape[0], "pull_sum", "rows")
+        u = self._check(u, self.shape[0], "pull_sum", "rows")
         if u.ndim != 2:
             raise ShapeError(f"{self!r}.pull_sum: got shape {tuple(u.shape)}, expected (batch, {self.shape[0]}).")
         batch = self.batch
         if batch is not None and batch > u.shape[0]:
             u = namespace(u).broadcast_to(u, (batch, u.shape[1]))
-        return self._pull_sum_into(u, out)
+        result = self._pull_sum_into(u, out)
+        # The sum over one row is that row, which stays the caller's.
+        return result.copy() if out is None and is_numpy(u) and np.may_share_memory(result, u) else result
 
     def _pull_sum_into(self, u: Array, out: Array | None) -> Array:
         """Return the summed rows, always in ``out`` if it is given."""
@@ -129,7 +131,8 @@ class Operator(ABC):
 
         return linear_operator(self, example)
 
-    def _check(self, u: Array, length: int, verb: str, what: str) -> None:
+    def _check(self, u: Array, length: int, verb: str, what: str) -> Array:
+        """Return the rows as the formulas take them."""
         shape = u.shape
         if len(shape) not in (2, 3) or shape[-1] != length:
             raise ShapeError(
@@ -139,6 +142,9 @@ class Operator(ABC):
         batch = self.batch
         if batch is not None and shape[0] != batch and shape[0] != 1 and batch != 1:
             raise ShapeError(f"{self!r}.{verb}: got a batch of {shape[0]}, expected {batch} (or 1, for all examples).")
+        if u.__class__ is np.ndarray or not is_numpy(u):
+            return u
+        return plain(u, f"{self!r}.{verb}: what came")
 
     def _shown(self) -> "Operator":
         """Return the operator whose structure a display looks at."""
