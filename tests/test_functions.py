@@ -70,6 +70,10 @@ def test_erfc_without_scipy_is_the_standard_librarys(monkeypatch: pytest.MonkeyP
     try:
         without = functions.erfc(x)
         assert functions.erfc(x.astype(np.float32)).dtype == np.float32
+        empty, steps = functions.erfc(np.empty((0, 3), np.float32)), functions.erfc(x + 1e-20j)
     finally:
         functions._numpy_erfc.cache_clear()
     np.testing.assert_allclose(without, with_scipy, rtol=1e-14)
+    assert (empty.shape, empty.dtype, steps.dtype) == ((0, 3), np.float32, np.complex128)
+    np.testing.assert_allclose(steps.real, with_scipy, rtol=1e-14)
+    np.testing.assert_allclose(steps.imag, -2e-20 / np.sqrt(np.pi) * np.exp(-x * x), rtol=1e-13)

@@ -178,9 +178,19 @@ def _numpy_erfc() -> np.ufunc:
     try:
         from scipy.special import erfc as ufunc
     except ImportError:
-        ufunc = np.vectorize(math.erfc)
-        return lambda x: ufunc(x).astype(x.dtype)  # type: ignore[return-value]
+        return _erfc_by_entries  # type: ignore[return-value]
     return ufunc  # type: ignore[no-any-return]
+
+
+_standard_erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def _erfc_by_entries(x: Any) -> Any:
+    """Return erfc of floats; of complex steps a + ib it is erfc(a) + ib erfc'(a), and b^2 is below rounding."""
+    if not is_complex(x):
+        return _standard_erfc(x).astype(x.dtype)
+    a = x.real
+    return (_standard_erfc(a) - (x.imag * (2 / math.sqrt(math.pi)) * np.exp(-a * a)) * 1j).astype(x.dtype)
 
 
 def _erfc_elsewhere(x: Array) -> Array:
