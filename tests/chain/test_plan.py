@@ -183,8 +183,6 @@ def test_steps_refer_to_earlier_slots_and_end_with_the_whole() -> None:
 
 # -- memory ----------------------------------------------------------------------------------------------------
 
-COLUMN_ROW = [Matrix(2, 50), Matrix(50, 2, shared=False), Matrix(2, 60), Matrix(60, 1)]
-
 
 def test_memory_limit_changes_the_order_and_is_kept() -> None:
     factors = [Matrix(30, 2), Matrix(2, 30), Matrix(30, 30, DIAGONAL, False, 30, base=DIAGONAL), Matrix(30, 3)]

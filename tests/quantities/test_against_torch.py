@@ -5,8 +5,6 @@ import pytest
 from quantity_oracles import CHECKS
 from torch_networks import POINTS
 
-NO_SECOND_DERIVATIVE = {"huber"}
-
 
 @pytest.mark.parametrize("name", POINTS)
 @pytest.mark.parametrize("check", CHECKS)

@@ -66,7 +66,7 @@ FAULTS: tuple[tuple[str, str, str, str, Any], ...] = (
     ("mean for sum", f"{Q}.curvature:_curvature", "1.0 / x.shape[0]", "1.0 / x.shape[0] ** 2", everywhere("curvature")),
     ("examples of the first batch alone", f"{Q}.curvature:Curvature._batches", "range(0, self.x.shape[0], self.batch)",
      "range(0, min(self.batch, self.x.shape[0]), self.batch)", everywhere("curvature")),
-    ("length of the direction forgotten", f"{Q}.hessian:Hessian._times", "self.scale * length / STEP",
+    ("length of the direction forgotten", f"{Q}.hessian:Hessian._times", "(self.scale / STEP) * length",
      "self.scale / STEP", everywhere("hessian")),
     ("real part for imaginary", f"{Q}.hessian:Hessian._times", "[0].imag", "[0].real", everywhere("hessian")),
     ("bias of the slope", f"{Q}.local:local_affine", "- (slope @", "+ (slope @", everywhere("local")),

@@ -1,6 +1,5 @@
 """A network on balls: output, loss, gradients, and where its layers have kinks, all at one precision."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from ..arrays import Array, to_numpy
 from ..errors import DtypeError
-from ..layers import Branches, Layer, Linearization, Repeated, Steps
+from ..layers import Layer, Steps, leaves
 from ..losses import Loss
 from ..network import Network
 from ..operators import Operator
@@ -155,18 +154,3 @@ def _bounded(array: Any) -> Any:
 def _count(counts: dict[str, int], label: str, count: int) -> None:
     if count:
         counts[label] = counts.get(label, 0) + count
-
-
-def leaves(layer: Layer, step: Linearization, x: Array, place: str = "") -> Iterator[tuple[str, Layer, Array, Array]]:
-    """Yield (place, layer, its input, its output) for every layer that is not made of layers."""
-    parts: Any = getattr(layer, "parts", ())
-    if isinstance(step, Steps | Repeated):
-        for index, inner in enumerate(step.steps):
-            own = 0 if isinstance(step, Repeated) else index
-            yield from leaves(parts[own], inner, x, f"{place}{own}.")
-            x = inner.output
-    elif isinstance(step, Branches):
-        for index, (part, inner) in enumerate(zip(parts, step.steps, strict=True)):
-            yield from leaves(part, inner, x, f"{place}{index}.")
-    else:
-        yield place.rstrip("."), layer, x, step.output

@@ -6,15 +6,16 @@ too. Their A and B, as operators, are products, sums and blocks made on request.
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ..arrays import Array, flatten
 from ..chain import Tally, backpropagate
 from ..operators import Column, Diagonal, Identity, Operator, product_of
 from ..operators import Sum as OperatorSum
 from ..operators.selection import slice_of
-from .base import Direction, Linearization, Visit
+from .base import Direction, Layer, Linearization, Visit
 
-__all__ = ["Branches", "Repeated", "Steps"]
+__all__ = ["Branches", "Repeated", "Steps", "leaves"]
 
 
 class _Sequence(Linearization):
@@ -207,3 +208,25 @@ class Branches(Linearization):
 
 def _joined(joint: Operator, operator: Operator) -> Operator:
     return operator if isinstance(joint, Identity) else product_of([joint, operator])
+
+
+def leaves(layer: Layer, step: Linearization, x: Array, place: str = "") -> Iterator[tuple[str, Layer, Array, Array]]:
+    """Yield (place, layer, its input, its output) for every layer that is not made of layers.
+
+    Args:
+        layer: a layer or combinator.
+        step: its linearization.
+        x: the input that it was linearized at.
+        place: prefix of the place inside the network, as in ``"2.0."``.
+    """
+    parts: Any = getattr(layer, "parts", ())
+    if isinstance(step, Steps | Repeated):
+        for index, inner in enumerate(step.steps):
+            own = 0 if isinstance(step, Repeated) else index
+            yield from leaves(parts[own], inner, x, f"{place}{own}.")
+            x = inner.output
+    elif isinstance(step, Branches):
+        for index, (part, inner) in enumerate(zip(parts, step.steps, strict=True)):
+            yield from leaves(part, inner, x, f"{place}{index}.")
+    else:
+        yield place.rstrip("."), layer, x, step.output

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, dtype_name, flatten, in_library_of, is_numpy, namespace, to_numpy
-from ..errors import OptionError, unknown_name
+from ..arrays import Array, beside, dtype_name, flatten, in_library_of, is_complex, is_numpy, namespace, to_numpy
+from ..errors import DtypeError, OptionError, unknown_name
 from ..layers import Steps
 from ..losses import Loss
 from ..losses.base import require_loss
@@ -83,12 +83,26 @@ class Curvature:
         return curvature_html(self)
 
     def __matmul__(self, v: Any) -> Array:
-        """Return M v, or M V column by column, in one pass over the data."""
-        vector = require_columns(self.name, v, self.shape[0])
+        """Return M v, or M V column by column, in one pass over the data, in the dtype of theta.
+
+        Raises:
+            DtypeError: v is no array of real numbers, or of another library than theta.
+            ShapeError: v is neither (P,) nor (P, k).
+        """
+        vector = self._as_theta(require_columns(self.name, v, self.shape[0]))
         if vector.ndim == 1:
             return self._times([vector])[0]
         columns = [vector[:, j] for j in range(vector.shape[1])]
         return namespace(vector).stack(self._times(columns), axis=1)
+
+    def _as_theta(self, v: Array) -> Array:
+        like = self.theta.like
+        v = beside(v, like, f"{self.name} @ v: v", "theta")
+        if v.dtype == like.dtype:
+            return v
+        if is_complex(v) or (is_numpy(v) and v.dtype.kind not in "fiub"):
+            raise DtypeError(f"{self.name} @ v: v has dtype {dtype_name(v)}, expected real numbers, as in float64.")
+        return namespace(v).astype(v, like.dtype)
 
     def _times(self, columns: list[Array]) -> list[Array]:
         """J^T R^T R J v, batch by batch: forward along v, two small products, backward."""
@@ -291,7 +305,7 @@ def fisher(
         "sampled": sampled,
         "empirical": lambda z, t, _: score(z, t)[:, None, :],
     }
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise unknown_name("kind of Fisher matrix", kind, kinds)
     draws, seed = check_whole("fisher", "draws", draws, 1), check_whole("fisher", "seed", seed, 0)
     if not loss.likelihood:
@@ -304,7 +318,7 @@ def _curvature(
 ) -> Curvature:
     require_uncoupled(net, name)
     require_parameters(name, net)
-    require_data(name, x, y)
+    x, y = require_data(name, x, y)
     batch = check_whole(name, "batch", batch, 1)
     scale = 1.0 / x.shape[0] if loss.reduction == "mean" else 1.0
     return Curvature(name, net, theta, x, y, rows, scale, batch, KinkWatch(name))

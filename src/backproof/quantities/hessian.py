@@ -103,18 +103,18 @@ class Hessian:
     def _times(self, columns: list[Any]) -> list[Any]:
         base = self.theta.vector.astype(np.float64)
         # The step is taken along a unit direction, so that its size is what the analysis assumes.
-        lengths = [float(np.linalg.norm(v)) or 1.0 for v in columns]
+        units, lengths = zip(*map(_unit, columns), strict=True)
         totals = [np.zeros(self.shape[0]) for _ in columns]
         for x, y in self._batches():
-            for index, (v, length, total) in enumerate(zip(columns, lengths, totals, strict=True)):
-                moved = self.theta.with_vector(base + (STEP / length * 1j) * v)
+            for index, (unit, total) in enumerate(zip(units, totals, strict=True)):
+                moved = self.theta.with_vector(base + (STEP * 1j) * unit)
                 steps = self.net.linearize(moved, x)
                 if index == 0:
                     self.watch.see(self.net, steps, x)
                 _, delta = self.loss.value_and_gradient(steps.output, y)
                 total += pull_sums(moved, steps, delta)[0].imag
         self.watch.warn()
-        return [total * (self.scale * length / STEP) for total, length in zip(totals, lengths, strict=True)]
+        return [total * (self.scale / STEP) * length for total, length in zip(totals, lengths, strict=True)]
 
     def _batches(self) -> Iterator[tuple[Any, Any]]:
         for start in range(0, self.x.shape[0], self.batch):
@@ -182,6 +182,16 @@ class Hessian:
         return eigenvalues("Hessian.eigenvalues", self.scipy(), count, which, tolerance)
 
 
+def _unit(v: Any) -> tuple[Any, float]:
+    """Return v over its length, and the length, both in float64."""
+    v = v.astype(np.float64)
+    # Over its largest entry first, so that no square overflows or vanishes.
+    largest = float(np.abs(v).max(initial=0.0)) or 1.0
+    v /= largest
+    length = float(np.linalg.norm(v)) or 1.0
+    return v / length, length * largest
+
+
 def hessian(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, batch: int = 512) -> Hessian:
     """Return the Hessian of the loss over a data set as an operator.
 
@@ -194,7 +204,7 @@ def hessian(net: Network, theta: Parameters, x: Array, y: Array, loss: Loss, *, 
     if not is_numpy(theta.vector):
         raise DtypeError("hessian: theta is not a NumPy array, expected one; its complex numbers carry the derivative.")
     require_parameters("hessian", net)
-    require_data("hessian", x, y)
+    x, y = require_data("hessian", x, y)
     batch = check_whole("hessian", "batch", batch, 1)
     if batch < x.shape[0]:
         # The sum over the batches is the loss only where no example depends on those of another batch.

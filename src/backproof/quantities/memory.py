@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, is_numpy
+from ..arrays import Array, is_numpy, plain
 from ..errors import DtypeError, OptionError
 from ..operators import Operator
 from ..parameters import Parameters
@@ -58,13 +58,14 @@ def require_examples(who: str, name: str, x: Any) -> None:
     """Check that ``x`` is an array or a memory map of examples, before a part of it is read.
 
     Raises:
-        DtypeError: it is not.
+        DtypeError: it is not, or it is masked.
     """
     if not hasattr(x, "dtype") or not getattr(x, "shape", ()):
         raise DtypeError(
             f"{who}: {name} is of type {type(x).__name__}, expected an array of examples; convert it, "
             "as in np.asarray(x, 'float32')."
         )
+    plain(x, f"{who}: {name}")
 
 
 def read_rows(x: Any, start: int, count: int, theta: Parameters) -> Array:

@@ -1,12 +1,13 @@
 """The door of every quantity: the network at one point, checked for what would make its derivatives mean nothing."""
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
-from ..arrays import Array, is_complex, is_traced, namespace
+import numpy as np
+
+from ..arrays import Array, is_complex, is_traced, namespace, plain
 from ..errors import CoupledBatchError, DtypeError, KinkWarning, OptionError, ShapeError
-from ..layers import Branches, Layer, Linearization, Repeated, Steps
+from ..layers import Steps, leaves
 from ..network import Network
 from ..parameters import Parameters
 
@@ -53,8 +54,13 @@ def require_parameters(who: str, net: Network) -> None:
         raise OptionError(f"{who}: the network has no parameters, expected a layer with some, such as Linear.")
 
 
-def require_data(who: str, x: Any, y: Any) -> None:
-    """Raise DtypeError or ShapeError if x and y are not as many examples, at least one."""
+def require_data(who: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """Return x and y as arrays; a list of targets becomes one.
+
+    Raises:
+        DtypeError: x is no array, or y neither an array nor a list of numbers; or one of them is masked.
+        ShapeError: they are not as many examples, at least one.
+    """
     if not getattr(x, "shape", ()):
         raise DtypeError(
             f"{who}: x is of type {type(x).__name__}, expected an array of examples; convert it, as in "
@@ -67,6 +73,16 @@ def require_data(who: str, x: Any, y: Any) -> None:
         raise ShapeError(f"{who}: x has no examples, expected at least one.")
     if count != x.shape[0]:
         raise ShapeError(f"{who}: y has {count:,} targets, expected {x.shape[0]:,}, one per example of x.")
+    return plain(x, f"{who}: x"), plain(_targets(who, y), f"{who}: y")
+
+
+def _targets(who: str, y: Any) -> Any:
+    if hasattr(y, "shape"):
+        return y
+    try:
+        return np.asarray(y)
+    except ValueError:
+        raise DtypeError(f"{who}: y is a list whose entries differ in shape, expected an array of targets.") from None
 
 
 def _count(y: Any) -> int | None:
@@ -81,7 +97,7 @@ def require_columns(who: str, v: Any, size: int) -> Array:
     """Return v, parameters or an array, as an array (P,) or (P, k).
 
     Raises:
-        DtypeError: it is no array.
+        DtypeError: it is no array, or a masked one.
         ShapeError: it has another shape, or no columns.
     """
     vector: Any = v.vector if isinstance(v, Parameters) else v
@@ -90,7 +106,7 @@ def require_columns(who: str, v: Any, size: int) -> Array:
     shape = tuple(vector.shape)
     if len(shape) not in (1, 2) or shape[0] != size or 0 in shape[1:]:
         raise ShapeError(f"{who} @ v: got shape {shape}, expected ({size},) or ({size}, k) with k at least 1.")
-    return vector
+    return plain(vector, f"{who} @ v: v")
 
 
 class KinkWatch:
@@ -111,7 +127,7 @@ class KinkWatch:
         """Count the entries of one batch."""
         if self.done or is_traced(x):
             return
-        for name, layer, entries in _leaves(net.chain, steps, x, ""):
+        for name, layer, entries, _ in leaves(net.chain, steps, x):
             on_kink = layer.kinks(namespace(entries).real(entries) if is_complex(entries) else entries)
             count = 0 if on_kink is None else int(namespace(x).count_nonzero(on_kink))
             if count:
@@ -129,21 +145,3 @@ class KinkWatch:
                 stacklevel=4,
             )
         self.done = True
-
-
-def _leaves(layer: Layer, step: Linearization, x: Array, place: str) -> Iterator[tuple[str, Layer, Array]]:
-    """Yield (name, layer, its input) for every layer that is not made of layers."""
-    parts: Any = getattr(layer, "parts", ())
-    if isinstance(step, Steps):
-        for index, (part, inner) in enumerate(zip(parts, step.steps, strict=True)):
-            yield from _leaves(part, inner, x, f"{place}{index}.")
-            x = inner.output
-    elif isinstance(step, Repeated):
-        for inner in step.steps:
-            yield from _leaves(parts[0], inner, x, f"{place}0.")
-            x = inner.output
-    elif isinstance(step, Branches):
-        for index, (part, inner) in enumerate(zip(parts, step.steps, strict=True)):
-            yield from _leaves(part, inner, x, f"{place}{index}.")
-    else:
-        yield place.rstrip("."), layer, x
