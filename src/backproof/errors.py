@@ -1,4 +1,4 @@
-"""Every exception of backproof, in one tree, and the two phrases that mend most mistakes.
+"""Every exception of backproof, in one tree, the two phrases that mend most mistakes, and text made fit for one line.
 
 A message says who raised it, what came, what was expected, and how to mend it.
 """
@@ -54,18 +54,24 @@ class KinkWarning(UserWarning):
     """A derivative was asked for at a point where a layer has none; PyTorch's choice was taken."""
 
 
+def printable(text: str, longest: int) -> str:
+    """Return a text on one line, with control characters as escapes, cut to a length, whatever has been put into it."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
+
+
 def missing_extra(feature: str, extra: str) -> MissingExtraError:
     """Return the error for a feature whose optional packages are absent."""
     return MissingExtraError(f"{feature} needs packages that are not installed: pip install 'backproof[{extra}]'")
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptionError:
-    """Return the error for a name that is in no registry, with the nearest name that is."""
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> OptionError:
+    """Return the error for a name that is in no registry, with the nearest name that is; it may be no text at all."""
     import difflib  # costs more than the rest of this file, and only a mistake needs it
 
     known = sorted(known)
     lowered = {candidate.lower(): candidate for candidate in known}
     # Matching takes time in proportion to the length, and a name from a file may have any length.
-    near = difflib.get_close_matches(name[:80].lower(), lowered, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name[:80].lower(), lowered, n=1, cutoff=0.5) if isinstance(name, str) else []
     hint = f" Did you mean {lowered[near[0]]!r}?" if near else ""
     return OptionError(f"unknown {kind} {name!r:.100}.{hint} Known: {', '.join(known)}.")

@@ -8,7 +8,7 @@ import pytest
 
 import backproof as bp
 from backproof import quantities as q
-from backproof.errors import DtypeError, KinkWarning, OptionError, ShapeError
+from backproof.errors import DtypeError, KinkWarning, NonFiniteError, OptionError, ShapeError
 
 
 def small() -> Any:
@@ -113,3 +113,118 @@ def test_the_map_of_one_example_takes_any_number_of_examples() -> None:
     one = q.local_affine(net, theta, x[:1])
     np.testing.assert_allclose(one(x)[0], net.forward(theta, x[:1])[0], rtol=1e-5, atol=1e-6)
     assert one(x).shape == (5, 2)
+
+
+# -- what a method is given ------------------------------------------------------------------------------------
+
+LOSS = bp.SquaredError()
+OVER_DATA: dict[str, Any] = {
+    "hessian": q.hessian, "ggn": q.ggn, "fisher": q.fisher,
+    "empirical": lambda *given: q.fisher(*given, kind="empirical"),
+}  # fmt: skip
+
+
+def smooth(dtype: str = "float64") -> Any:
+    """Return a network without kinks, its parameters, five examples and targets."""
+    net, g = bp.Network([bp.Linear(3, 4), bp.Tanh(), bp.Linear(4, 2)]), np.random.default_rng(0)
+    return net, net.initialize(0, dtype), g.normal(size=(5, 3)).astype(dtype), g.normal(size=(5, 2)).astype(dtype)
+
+
+@pytest.mark.parametrize("who", OVER_DATA)
+def test_targets_may_be_a_list_of_numbers(who: str) -> None:
+    net, theta, x, y = smooth()
+    v = np.arange(float(net.layout.size))
+    expected = OVER_DATA[who](net, theta, x, y, LOSS) @ v
+    np.testing.assert_array_equal(OVER_DATA[who](net, theta, x, y.tolist(), LOSS) @ v, expected)
+    with pytest.raises(DtypeError, match=r"y is a list whose entries differ in shape"):
+        OVER_DATA[who](net, theta, x, [[1.0, 2.0]] * 4 + [[1.0]], LOSS)
+
+
+@pytest.mark.parametrize("who", OVER_DATA)
+def test_products_with_curvature_have_the_dtype_of_the_parameters(who: str) -> None:
+    net, theta, x, y = smooth("float32")
+    matrix, ones = OVER_DATA[who](net, theta, x, y, LOSS), np.ones(net.layout.size, "float32")
+    for dtype in ("float64", "int64", "bool"):
+        product = matrix @ ones.astype(dtype)
+        assert product.dtype == np.float32
+        np.testing.assert_allclose(product, matrix @ ones, rtol=1e-6)
+    for v in (ones.astype(complex), ones.astype("U1")):
+        with pytest.raises(DtypeError, match=r"v has dtype .*, expected real numbers"):
+            matrix @ v
+
+
+@pytest.mark.parametrize("who", OVER_DATA)
+def test_curvature_over_matrices_is_that_over_arrays_and_masked_arrays_are_refused(who: str) -> None:
+    (net, theta, x, y), ask = smooth(), OVER_DATA[who]
+    v = np.arange(2.0 * net.layout.size).reshape(-1, 2)
+    product = ask(net, theta, x.view(np.matrix), y.view(np.matrix), LOSS) @ v.view(np.matrix)
+    assert type(product) is np.ndarray
+    np.testing.assert_array_equal(product, ask(net, theta, x, y, LOSS) @ v)
+    for given in ((np.ma.masked_array(x), y), (x, np.ma.masked_array(y))):
+        with pytest.raises(DtypeError, match="came as a masked array"):
+            ask(net, theta, *given, LOSS)
+    with pytest.raises(DtypeError, match="@ v: v came as a masked array"):
+        ask(net, theta, x, y, LOSS) @ np.ma.masked_array(v)
+
+
+def test_masked_examples_of_a_kernel_are_refused() -> None:
+    net, theta, x, _ = smooth()
+    with pytest.raises(DtypeError, match="ntk: x2 came as a masked array"):
+        q.ntk(net, theta, x, np.ma.masked_array(x, x > 0), block=2)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 1e30, 1e300])
+def test_hessian_times_a_direction_is_linear_in_its_length(size: float) -> None:
+    net, theta, x, y = smooth()
+    v = np.random.default_rng(1).normal(size=net.layout.size)
+    H = q.hessian(net, theta, x, y, LOSS)
+    np.testing.assert_allclose((H @ (v * size)) / size, H @ v, rtol=1e-12)
+
+
+def test_hessian_takes_a_long_direction_in_float32() -> None:
+    net, theta, x, y = smooth("float32")
+    ones = np.ones(net.layout.size, "float32")
+    H = q.hessian(net, theta, x, y, LOSS)
+    np.testing.assert_allclose((H @ (ones * np.float32(1e20))) / np.float32(1e20), H @ ones, rtol=1e-5)
+
+
+def test_weights_of_a_sum_of_gradients_are_one_per_example() -> None:
+    gradients = q.per_example_gradients(*smooth("float32"), LOSS)
+    weights = np.arange(5)
+    total = gradients.weighted_sum(weights)
+    assert total.dtype == np.float32
+    np.testing.assert_allclose(total, weights @ gradients.vector(), rtol=1e-5, atol=1e-6)
+    for shape in ((1,), (4,), (5, 1), ()):
+        with pytest.raises(ShapeError, match=r"weights have shape .*, expected \(5,\), one per example"):
+            gradients.weighted_sum(np.ones(shape))
+    with pytest.raises(DtypeError, match="weights have dtype complex128, expected real numbers"):
+        gradients.weighted_sum(np.ones(5, complex))
+
+
+@pytest.mark.parametrize("kind", [None, ["full"], "ful"])
+def test_kinds_are_words(kind: Any) -> None:
+    net, theta, x, y = smooth()
+    with pytest.raises(OptionError, match=r"unknown kernel .* Known: full, outputs, trace"):
+        q.ntk(net, theta, x, kind=kind)
+    with pytest.raises(OptionError, match=r"unknown kind of Fisher matrix .* Known: empirical"):
+        q.fisher(net, theta, x, y, LOSS, kind=kind)
+
+
+@pytest.mark.parametrize("kind", ["full", "outputs", "trace"])
+def test_kernel_of_no_examples_is_empty(kind: str) -> None:
+    net, theta, x, _ = smooth()
+    assert q.ntk(net, theta, x[:0], kind=kind).shape == q.ntk(net, theta, x, kind=kind)[:0, :0].shape
+
+
+def test_norms_beyond_the_dtype_are_an_error_that_names_the_layer() -> None:
+    net = bp.Network([bp.Linear(1, 1), bp.Linear(1, 1)])
+    theta, x, y = net.initialize(0), np.array([[1], [1e18]], "float32"), np.zeros((2, 1), "float32")
+    with pytest.raises(
+        NonFiniteError, match=r"layer 0, Linear\(1 -> 1\).*example 1 in '0.weight' has the squared norm inf"
+    ):
+        q.clipped_gradient(net, theta, x, y, LOSS, 1.0)
+    wide = q.clipped_gradient(net, theta.astype("float64"), x.astype("float64"), y.astype("float64"), LOSS, 1.0)
+    assert np.isfinite(wide[1]).all()
+    theta["1.bias"][...] = np.nan
+    with pytest.raises(NonFiniteError, match=r"parameter '1.bias' holds nan"):
+        q.clipped_gradient(net, theta, y, y, LOSS, 1.0)

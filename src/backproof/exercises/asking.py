@@ -41,7 +41,7 @@ def exercise(name: str, seed: int = 0) -> Exercise:
         OptionError: no exercise has this name; the message has the nearest one.
     """
     seed = check_whole("exercise", "seed", seed, 0)
-    if name not in EXERCISES:
-        raise unknown_name("exercise", str(name), EXERCISES)
+    if not isinstance(name, str) or name not in EXERCISES:
+        raise unknown_name("exercise", name, EXERCISES)
     title, make = EXERCISES[name]
     return Exercise(name, title, seed, drawn(make, seed), make)

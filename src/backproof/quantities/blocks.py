@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
-from ..arrays import Array, namespace
+from ..arrays import Array, flatten, namespace
 from ..errors import OptionError
 from ..layers import Linearization
 from ..operators import Dense, Diagonal, Identity, Kronecker, Operator
@@ -207,8 +207,7 @@ def _own_row(first: Array, second: Array) -> Array:
 
 def _summed(first: Array, second: Array) -> Array:
     """Return (batch, batch')."""
-    xp = namespace(first)
-    return xp.reshape(first, (first.shape[0], -1)) @ xp.reshape(second, (second.shape[0], -1)).mT
+    return flatten(first) @ flatten(second).mT
 
 
 _PAIRINGS: dict[str, tuple[Callable[..., Array], Callable[..., Array], Callable[..., Array]]] = {

@@ -1,11 +1,13 @@
 """Gradients of single examples, from delta and x of every layer, formed only where asked."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import Array, is_numpy, namespace
+from ..arrays import Array, beside, dtype_name, is_complex, is_numpy, is_traced, namespace, to_numpy
+from ..errors import DtypeError, NonFiniteError, ShapeError
 from ..losses import Loss
 from ..losses.base import require_loss
 from ..network import Network
@@ -78,7 +80,20 @@ class PerExampleGradients(Mapping[str, Array]):
         return namespace(pieces[0]).sqrt(sum(pieces[1:], start=pieces[0]))
 
     def weighted_sum(self, weights: Array) -> Array:
-        """Return the sum of the gradients times ``weights`` (batch,), as a vector (P,), in one pass."""
+        """Return the sum of the gradients times ``weights`` (batch,), as a vector (P,), in one pass.
+
+        Raises:
+            ShapeError: ``weights`` is not (batch,).
+            DtypeError: ``weights`` is masked, complex, or of another library than the gradients.
+        """
+        who, like = "PerExampleGradients.weighted_sum: weights", self.losses
+        weights = beside(weights, like, who, "gradients")
+        if tuple(weights.shape) != tuple(like.shape):
+            raise ShapeError(f"{who} have shape {tuple(weights.shape)}, expected ({like.shape[0]},), one per example.")
+        if weights.dtype != like.dtype:
+            if is_complex(weights):
+                raise DtypeError(f"{who} have dtype {dtype_name(weights)}, expected real numbers.")
+            weights = namespace(weights).astype(weights, like.dtype)
         sums = [self.blocks[name].sums(weights[:, None]) for name in self.layout.shapes]
         return namespace(sums[0]).concat(sums)
 
@@ -121,13 +136,35 @@ def clipped_gradient(
     Raises:
         OptionError: ``max_norm`` is not a finite positive number, or the network has no parameters.
         CoupledBatchError: a layer couples the examples; the message names it.
+        NonFiniteError: a gradient's norm is NaN or infinite; the message names the layer.
     """
     max_norm = float(check_number("clipped_gradient", "max_norm", max_norm, above=0))
     gradients = per_example_gradients(net, theta, x, y, loss)
-    norms = gradients.norms()
+    # The next line says better what an overflow means.
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = gradients.norms()
+    _require_finite(net, theta, x, gradients, norms)
     xp = namespace(norms)
     scale = max_norm / xp.where(norms > max_norm, norms, xp.full_like(norms, max_norm))
     return theta.with_vector(gradients.weighted_sum(scale)), norms
+
+
+def _require_finite(net: Network, theta: Parameters, x: Array, gradients: PerExampleGradients, norms: Array) -> None:
+    if is_traced(norms) or bool(namespace(norms).all(namespace(norms).isfinite(norms))):
+        return
+    found = net.first_nonfinite(theta, x)
+    if found is not None:
+        raise found
+    where = int(np.argmin(np.isfinite(to_numpy(norms))))
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = {name: float(of[where]) for name, of in gradients.squared_norms().items()}
+    # The gradient runs backward, so what comes last in theta is met first.
+    name = next((n for n in reversed(squares) if not math.isfinite(squares[n])), max(squares, key=squares.__getitem__))
+    index = int(name.split(".")[0])
+    raise NonFiniteError(
+        f"clipped_gradient: layer {index}, {net[index].label}: the gradient of example {where} in {name!r} has the "
+        f"squared norm {squares[name]}, which is not finite in {dtype_name(norms)}; scale the data, or use float64."
+    )
 
 
 @dataclass(frozen=True)
