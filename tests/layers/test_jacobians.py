@@ -128,3 +128,19 @@ def test_the_oracle_refuses_a_wrong_jacobian() -> None:
     with pytest.raises(AssertionError, match="A: error"):
         compare_layer(layer, theta, x, (y, A * (1 + 1e-8), B), TOLERANCE["float64"])
     assert torch.get_default_dtype() == torch.float32
+
+
+@every_layer
+def test_a_batch_without_examples_keeps_its_shapes(case: LayerCase) -> None:
+    layer, theta, x = point(case, 4, 3, 2)
+    expected = layer.linearize(theta, x)
+    assert layer.forward(theta, x[:0]).shape == (0, *expected.output.shape[1:])
+    step = layer.linearize(theta, x[:0])
+    assert step.A.shape == expected.A.shape
+    assert step.output.shape == (0, *expected.output.shape[1:])
+
+
+def test_leaky_relu_of_slope_one_has_no_kink() -> None:
+    x = np.zeros((1, 2))
+    assert bp.LeakyReLU(slope=1.0).kinks(x) is None
+    assert bp.LeakyReLU(slope=0.5).kinks(x).all()

@@ -97,9 +97,9 @@ class LeakyReLU(Elementwise):
         """Return x or slope * x."""
         return choose(x > 0, x, self.slope * x)
 
-    def kinks(self, x: Array) -> Array:
-        """Return where x is 0."""
-        return x == 0
+    def kinks(self, x: Array) -> Array | None:
+        """Return where x is 0; with slope 1 there is a derivative there too."""
+        return None if self.slope == 1 else x == 0
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1 or the slope."""
