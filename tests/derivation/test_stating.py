@@ -1,5 +1,6 @@
 """What a derivation says of its own conditions: kinks, modes, counts, what is left out."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import backproof as bp
 from backproof.derivation import Derivation, discrepancies, explain
 from backproof.derivation.expressions import Equation, Symbol, Vec, walk
 from backproof.derivation.textual import inline
+from backproof.operators import Dense, Identity, Kronecker
 from networks import draw_network
 
 
@@ -145,3 +147,54 @@ def test_without_parameters_nothing_is_multiplied_out_and_nothing_is_promised() 
     text = said(derivation)
     assert "No layer has parameters, so there is no gradient in parameters" in text
     assert "c_left" not in text
+
+
+# -- networks without parameters, layers without a rule -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layers", "conclusion"),
+    [
+        ([bp.Tanh(), bp.Softmax()], "no layer has parameters, and in the input the gradient is the product below."),
+        ([bp.Tanh(), bp.Linear(3, 2)], "and the gradient is the product below."),
+        ([bp.Linear(3, 3), bp.Linear(3, 2)], "is the product below; for the other layers with parameters likewise."),
+    ],
+)
+def test_the_conclusion_speaks_of_a_product_that_stands_below(layers: list[Any], conclusion: str) -> None:
+    derivation = told(layers, np.ones((1, 3)))
+    assert conclusion in said(derivation)
+    last = list(derivation.sections[5].lines())[-1]
+    assert last.reason is not None
+    assert last.reason.key in ("gradient_product", "gradient_input_alone")
+    assert not list(discrepancies(derivation))
+
+
+@dataclass(frozen=True, repr=False)
+class Mixing(bp.layers.Layer):
+    """y = W x by its value and its two Jacobians alone."""
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (2, 3)}
+
+    def initialize(self, generator: Any) -> dict[str, Any]:
+        return {"kernel": generator.normal(size=(2, 3))}
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (2,)
+
+    def value(self, theta: Any, x: Any) -> Any:
+        return x @ theta["kernel"].T
+
+    def jacobians(self, theta: Any, x: Any, y: Any) -> Any:
+        return Dense(theta["kernel"]), {"kernel": Kronecker(Identity(2), Dense(x[:, None, :]))}
+
+
+@pytest.mark.parametrize("detail", ["outline", "standard", "full"])
+def test_the_jacobians_that_a_layer_of_your_own_gives_are_shown_with_their_numbers(detail: str) -> None:
+    derivation = told([Mixing(), bp.Tanh()], [[1.0, 2, 3]], detail)
+    lines = {line.reason.key: line for line in derivation.sections[1].lines() if line.reason}
+    kernel = bp.Network([Mixing()]).initialize(0, dtype="float64")["0.kernel"]
+    assert (lines["given_A"].figure.array() == kernel).all()  # type: ignore[union-attr]
+    assert (lines["given_B"].figure.array() == np.kron(np.eye(2), [[1, 2, 3]])).all()  # type: ignore[union-attr]
+    assert not list(discrepancies(derivation))

@@ -135,9 +135,11 @@ def _places(site: Site) -> Derived:
     writer.equation(site.y, BlockColumn(tuple(s.y for s in sites), (2, 1)), why="places_stacked")
     first = derive(sites[0])
     writer.items += first.items
-    writer.shown(Equation((sites[0].A, first.A)), "identify_A", 2)
-    for block, B in zip(sites[0].blocks, first.B, strict=True):
-        writer.shown(Equation((block.jacobian, B)), "identify_B", 2)
+    for name, identified, why in [(sites[0].A, first.A, "identify_A")] + [
+        (block.jacobian, B, "identify_B") for block, B in zip(sites[0].blocks, first.B, strict=True)
+    ]:
+        if name != identified:
+            writer.shown(Equation((name, identified)), why, 2)
     B_all = [BlockColumn(tuple(s.blocks[index].jacobian for s in sites), (2, 1)) for index in range(len(site.blocks))]
     writer.say("places_together")
     return writer.derived(BlockDiagonal(tuple(s.A for s in sites), (2, 1)), tuple(B_all))

@@ -107,6 +107,8 @@ REASONS: dict[str, str] = {
     "places_together": "All places alike: what happens at one stays at that place, and all share the parameters.",
     "no_rule": "No symbolic derivation is registered for {name}: its Jacobians are those that the layer gives.",
     "stated": "as the layer states it",
+    "given_A": "the Jacobian in the input, as the layer gives it",
+    "given_B": "the Jacobian in the parameters, as the layer gives it",
     # folding
     "fold_same": "layers {first} to {last}: the same as layer {like} ({name}), with their own sizes and numbers",
     "fold_block": "layers {first} to {last}: the same as layers {start} to {end} ({names}) in turn, with their own "
@@ -137,6 +139,7 @@ REASONS: dict[str, str] = {
     "function's first. Under every matrix stands its shape.",
     "gradient_product": "the gradient in layer {label}'s parameters",
     "gradient_input": "and in the input",
+    "gradient_input_alone": "the gradient in the input; no layer has parameters",
     "gradient_stacked": "the whole gradient: the blocks side by side",
     # delta
     "title_example": "The numbers of example {example}",
@@ -193,8 +196,11 @@ REASONS: dict[str, str] = {
     "induction_chain_rule": "Claim({label}) gives Claim({before})",
     "induction_parameters": "and the gradient in its parameters",
     "induction_conclusion": "Conclusion: Claim(l) holds for all l from {depth} to 0. With the recursion inserted in "
-    "itself, delta is the product of the Jacobians after its layer, and the gradient is the product below; for the "
-    "other layers likewise.",
+    "itself, delta is the product of the Jacobians after its layer, and the gradient is the product below"
+    "{layers:.|; for the other layers with parameters likewise.}",
+    "induction_conclusion_input": "Conclusion: Claim(l) holds for all l from {depth} to 0. With the recursion inserted "
+    "in itself, delta is the product of the Jacobians after its layer; no layer has parameters, and in the input the "
+    "gradient is the product below.",
     # cost
     "cost_intro": "Every bracketing of the product gives the same matrix, not at the same cost. Counted are scalar "
     "multiplications for one example: a row times a diagonal matrix costs n, times a dense one m n, times an identity "

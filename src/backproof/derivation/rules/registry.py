@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ...layers import LAYERS, Layer
 from ...layers.elementwise import Elementwise
-from ..expressions import Differential, Expression
+from ..expressions import Differential, Equation, Expression, Partial
 from ..sites import Site
 from . import affine, combinators, elementwise, normalization, shaping, softmax
 from .activations import ACTIVATIONS
@@ -63,7 +63,20 @@ def stated(site: Site) -> Derived:
     if not site.blocks and site.all_blocks():
         terms.append(times(site.B, Differential(site.theta)))
     writer.equation(site.dy, plus(*terms), why="stated")
+    _as_given(writer)
     return writer.derived(site.A, tuple(block.jacobian for block in site.blocks))
+
+
+def _as_given(writer: Writer) -> None:
+    """Write down the Jacobians that the layer gives, with their numbers."""
+    site = writer.site
+    given = [(site.A, Partial(site.y, site.x), "given_A")]
+    given += [(block.jacobian, Partial(site.y, block.symbol), "given_B") for block in site.blocks]
+    if not site.blocks and site.all_blocks():
+        given.append((site.B, Partial(site.y, site.theta), "given_B"))
+    for name, jacobian, why in given:
+        site.values[jacobian] = site.values[name]
+        writer.shown(Equation((name, jacobian)), why, 1)
 
 
 def block_moved(site: Site, index: int) -> Expression:

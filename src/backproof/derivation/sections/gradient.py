@@ -7,7 +7,7 @@ from ..naming import LOSS, THETA
 from ..setting import Setting
 from ..sites import Site
 
-__all__ = ["gradient", "product"]
+__all__ = ["gradient", "input_product", "product"]
 
 _MOST = {1: 4, 2: 6, 3: 24}
 """How many layers have their product written out, by level."""
@@ -23,7 +23,7 @@ def gradient(setting: Setting) -> Section:
             items.append(Fold(first, last, words("fold_products", first=first, last=last)))
         else:
             items.append(product(setting, indices[piece]))
-    items.append(_input(setting))
+    items.append(input_product(setting))
     if indices:
         items.append(_stacked(setting, [setting.sites[index] for index in indices]))
     return Section("gradient", words("title_gradient"), tuple(items))
@@ -51,11 +51,13 @@ def _sized(setting: Setting, symbol: Expression) -> Annotated:
     return Annotated(symbol, (int(rows), int(columns)))
 
 
-def _input(setting: Setting) -> Line:
+def input_product(setting: Setting) -> Line:
+    """Return the product for the input of the network."""
     left = Partial(LOSS, setting.sites[0].x)
     factors = _prefix(setting, -1)
+    key = "gradient_input" if any(site.all_blocks() for site in setting.sites) else "gradient_input_alone"
     return setting.line(
-        Equation((left, Times(factors, (3, 2)))), "gradient_input", level=1, source="theorem",
+        Equation((left, Times(factors, (3, 2)))), key, level=1, source="theorem",
         shape=tuple(setting.scope.values[left].shape),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from ..lines import Fold, Line, Section, words
 from ..naming import LOSS, composed
 from ..setting import Setting
 from .delta import before_symbol
-from .gradient import product
+from .gradient import input_product, product
 from .kinks import hypothesis
 
 __all__ = ["induction"]
@@ -33,11 +33,16 @@ def induction(setting: Setting) -> Section:
             items.append(Fold(first, last, words("fold_induction", first=first, last=last)))
         else:
             items += _step(setting, depth - 1 - piece)
-    items.append(setting.line(None, "induction_conclusion", level=1, depth=depth, source="induction"))
-    start = next((index for index, site in enumerate(setting.sites) if site.all_blocks()), None)
-    if start is not None:
-        items.append(product(setting, start))
+    items += _conclusion(setting, depth)
     return Section("induction", words("title_induction", depth=depth), tuple(items))
+
+
+def _conclusion(setting: Setting, depth: int) -> Iterator[Line]:
+    """Yield what the claim for all l gives, and the longest product that it gives."""
+    having = [index for index, site in enumerate(setting.sites) if site.all_blocks()]
+    key = "induction_conclusion" if having else "induction_conclusion_input"
+    yield setting.line(None, key, level=1, depth=depth, source="induction", layers=len(having))
+    yield product(setting, having[0]) if having else input_product(setting)
 
 
 def _claim(setting: Setting) -> Line:
