@@ -171,6 +171,50 @@ def test_weights_that_do_not_fit_are_refused(weights: Any, message: str) -> None
         bp.SquaredError().value(np.zeros((3, 2)), np.zeros((3, 2)), weights)
 
 
+LIBRARIES = [np.asarray, torch.tensor, jax.numpy.asarray, array_api_strict.asarray]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("loss", [bp.SquaredError(), bp.CrossEntropy(), bp.BinaryCrossEntropy(), bp.Poisson()])
+def test_complex_targets_and_weights_are_refused(loss: bp.Loss, library: Any) -> None:
+    z, y, w = np.zeros((2, 2)), np.eye(2), np.ones(2)
+    with pytest.raises(bp.errors.DtypeError, match=r"targets have dtype complex.*, expected real numbers"):
+        loss.value_and_gradient(library(z), library(y + 1j))
+    with pytest.raises(bp.errors.DtypeError, match=r"weights have dtype complex.*, expected real numbers"):
+        loss.value_and_gradient(library(z), library(y), library(w + 1j))
+
+
+@pytest.mark.parametrize("kind", ["U1", "S1", "datetime64[D]"])
+def test_targets_and_weights_that_are_no_numbers_are_refused(kind: str) -> None:
+    z, odd = np.zeros((2, 2)), np.ones((2, 2), int).astype(kind)
+    with pytest.raises(bp.errors.DtypeError, match="SquaredError: targets have dtype"):
+        bp.SquaredError().value(z, odd)
+    with pytest.raises(bp.errors.DtypeError, match="SquaredError: weights have dtype"):
+        bp.SquaredError().value(z, z, odd[0])
+
+
+@pytest.mark.parametrize("loss", [bp.SquaredError(), bp.CrossEntropy()])
+def test_masked_targets_and_weights_are_refused(loss: bp.Loss) -> None:
+    z, y, w = np.zeros((2, 2)), np.eye(2), np.ones(2)
+    for masked in (np.ma.masked_array(y, y), np.ma.masked_array([0, 1], [0, 1])):
+        with pytest.raises(bp.errors.DtypeError, match=r"targets .*masked array"):
+            loss.value_and_gradient(z, masked)
+    with pytest.raises(bp.errors.DtypeError, match=r"weights .*masked array"):
+        loss.value_and_gradient(z, y, np.ma.masked_array(w, [0, 1]))
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("loss", [bp.SquaredError(), bp.CrossEntropy(), bp.Huber(width=0.5), bp.Poisson()])
+def test_matrices_as_targets_are_taken_for_arrays(loss: bp.Loss) -> None:
+    z, y = np.random.default_rng(0).normal(size=(2, 2)), np.array([[0.25, 0.75], [1, 0]])
+    for dtype in ("float64", "int64"):
+        value, delta = loss.value_and_gradient(z, y.astype(dtype))
+        came, gradient = loss.value_and_gradient(z, np.asmatrix(y.astype(dtype)))
+        assert came == value
+        assert type(gradient) is np.ndarray
+        np.testing.assert_array_equal(gradient, delta)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -18,15 +18,17 @@ from ..arrays import (
     batch_sum,
     beside,
     detached,
+    dtype_name,
     eye,
     flatten,
+    is_complex,
     is_numpy,
     is_symbolic,
     is_traced,
     namespace,
     to_numpy,
 )  # fmt: skip
-from ..errors import DataError, OptionError, ShapeError, unknown_name
+from ..errors import DataError, DtypeError, OptionError, ShapeError, unknown_name
 from ..functions import reciprocal
 from ..operators import Operator
 from ..pytrees import declare_constant
@@ -114,7 +116,7 @@ class Loss(ABC):
         """Return the loss of the batch, a scalar of the dtype of ``z``.
 
         Raises:
-            ShapeError, DataError: targets or weights do not fit; the message names the loss.
+            ShapeError, DtypeError, DataError: targets or weights do not fit; the message names the loss.
         """
         rows = self._rows(z)
         losses = self._losses(rows, self._targets(rows, y))
@@ -124,7 +126,7 @@ class Loss(ABC):
         """Return the loss of the batch and delta = d loss / d z, shape (batch, n).
 
         Raises:
-            ShapeError, DataError: targets or weights do not fit; the message names the loss.
+            ShapeError, DtypeError, DataError: targets or weights do not fit; the message names the loss.
         """
         rows = self._rows(z)
         losses, gradient = self._both(rows, self._targets(rows, y))
@@ -153,8 +155,8 @@ class Loss(ABC):
         if weights is None:
             return 1 if self.reduction == "sum" or z.shape[0] == 1 else reciprocal(z.shape[0], z)
         xp = namespace(z)
-        weights = beside(weights, z, f"{type(self).__name__}: weights", "outputs")
-        weights = weights if weights.dtype == z.dtype else xp.astype(weights, z.dtype)
+        who = f"{type(self).__name__}: weights"
+        weights = _in_dtype_of(z, beside(weights, z, who, "outputs"), who)
         if tuple(weights.shape) != (z.shape[0],):
             raise ShapeError(
                 f"{type(self).__name__}: weights have shape {tuple(weights.shape)}, expected ({z.shape[0]},)."
@@ -197,13 +199,26 @@ def refuse_targets(who: str, t: Array, bad: Array, expected: str) -> None:
 
 
 def real_targets(who: str, z: Array, y: Array) -> Array:
-    """Return y as (batch, n) in the dtype of z; (batch,) is taken for (batch, 1)."""
+    """Return y as (batch, n) in the dtype of z; (batch,) is taken for (batch, 1).
+
+    Raises:
+        ShapeError: y has another shape.
+        DtypeError: y is of another library, masked, or no real numbers; the message begins with ``who``.
+    """
     y = beside(y, z, f"{who}: targets", "outputs")
     if y.ndim == 1 and z.shape == (y.shape[0], 1):
         y = y[:, None]
     rows = flatten(y) if y.ndim > 1 else y
     if rows.shape != z.shape:
         raise ShapeError(f"{who}: targets have shape {tuple(y.shape)}, expected {tuple(z.shape)} like the outputs.")
-    if rows.dtype == z.dtype:
-        return rows
-    return rows.astype(z.dtype) if is_numpy(rows) else namespace(z).astype(rows, z.dtype)
+    return _in_dtype_of(z, rows, f"{who}: targets")
+
+
+def _in_dtype_of(z: Array, numbers: Array, who: str) -> Array:
+    """Return numbers in the dtype of z; those that would lose a part, or mean something else, are refused."""
+    if numbers.dtype == z.dtype:
+        return numbers
+    odd = isinstance(numbers, np.ndarray) and numbers.dtype.kind not in "biufcO"
+    if odd or (is_complex(numbers) and not is_complex(z)):
+        raise DtypeError(f"{who} have dtype {dtype_name(numbers)}, expected real numbers.")
+    return numbers.astype(z.dtype) if is_numpy(numbers) else namespace(z).astype(numbers, z.dtype)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, plain
 from ..errors import DataError, DtypeError, ShapeError
 
 Prepare = Callable[[Array], Array]
@@ -23,6 +23,7 @@ class Batches:
     Raises:
         ShapeError: the lengths differ, or the weights do not fit.
         DataError: there are no examples, or weights are negative, not finite or all zero.
+        DtypeError: a masked array, or weights that are complex.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Batches:
         prepare_target: Prepare | None = None,
         who: str = "training data",
     ) -> None:
-        self.x, self.y = _indexable(x), _indexable(y)
+        self.x, self.y = _indexable(x, f"{who}: x"), _indexable(y, f"{who}: y")
         self.prepare, self.prepare_target, self.who = prepare, prepare_target, who
         if len(self.x) != len(self.y):
             raise ShapeError(f"{who}: x has {len(self.x)} examples, y has {len(self.y)}, expected equally many.")
@@ -79,8 +80,8 @@ def order(count: int, seed: int, epoch: int) -> Array:
     return places
 
 
-def _indexable(array: Any) -> Any:
-    return np.asarray(array) if isinstance(array, list | tuple) else array
+def _indexable(array: Any, who: str) -> Any:
+    return np.asarray(array) if isinstance(array, list | tuple) else plain(array, who)
 
 
 def _take(array: Any, index: Any) -> Array:
@@ -90,6 +91,9 @@ def _take(array: Any, index: Any) -> Array:
 
 
 def _checked_weights(weights: Any, count: int, who: str) -> Array:
+    weights = plain(weights, f"{who}: weights")
+    if getattr(getattr(weights, "dtype", None), "kind", "") == "c":
+        raise DtypeError(f"{who}: weights have dtype {weights.dtype}, expected real numbers.")
     try:
         array = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError):
