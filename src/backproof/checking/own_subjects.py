@@ -25,6 +25,16 @@ def _points(arrays: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(np.asarray(to_numpy(array), np.float64) for array in arrays)
 
 
+def _require_parameters(layer: Layer, theta: Any) -> None:
+    if not isinstance(theta, Mapping):
+        raise OptionError(f"check: theta={theta!r:.40} came for {layer.label}, expected its parameters by name.")
+    for name, shape in layer.parameter_shapes.items():
+        came = np.shape(to_numpy(theta[name])) if name in theta else None
+        if came != shape:
+            what = "is missing" if came is None else f"has shape {came}"
+            raise ShapeError(f"check: theta[{name!r}] of {layer.label} {what}, expected shape {shape}.")
+
+
 def layer_problem(layer: Layer, x: Any, theta: Any = None, seed: int = 0, title: str = "") -> Problem:
     """Return the problem of a layer: the input ``x`` and every parameter are arguments, A and B are under test.
 
@@ -38,13 +48,7 @@ def layer_problem(layer: Layer, x: Any, theta: Any = None, seed: int = 0, title:
     names = list(layer.parameter_shapes)
     if theta is None:
         theta = {n: v.astype(x.dtype) for n, v in layer.initialize(np.random.default_rng(seed)).items()}
-    if not isinstance(theta, Mapping):
-        raise OptionError(f"check: theta={theta!r:.40} came for {layer.label}, expected its parameters by name.")
-    for name, shape in layer.parameter_shapes.items():
-        came = np.shape(to_numpy(theta[name])) if name in theta else None
-        if came != shape:
-            what = "is missing" if came is None else f"has shape {came}"
-            raise ShapeError(f"check: theta[{name!r}] of {layer.label} {what}, expected shape {shape}.")
+    _require_parameters(layer, theta)
     points = _points([x, *(theta[name] for name in names)])
     dtype = dtype_name(x)
 
