@@ -106,6 +106,9 @@ def test_a_power_of_ten_that_many_numbers_share_stands_before_them() -> None:
     assert typeset(row).width < 17
     assert typeset(e.Numbers(np.array([[1.234e-7]]))).tex.count("10^") == 1
     assert "0.1234 & 2" in typeset(e.Numbers(np.array([[0.1234, 2.0]]))).tex
+    long = np.full((1, 10), 0.0012345)
+    long[0, 0] = -0.9876
+    assert "-0.988 & 0.001 & 0.001" in typeset(e.Numbers(long)).tex
 
 
 def test_long_formulas_are_broken_between_their_parts() -> None:

@@ -16,6 +16,8 @@ __all__ = ["RELATIONS", "inline", "multiplied", "operand", "operands", "signed",
 _FUNCTIONS = {"sigmoid": r"\sigma", "Phi": r"\Phi", "phi": r"\varphi"}
 _OPERATORS = {"exp", "log", "tanh", "sin", "cos"}
 _ACCENTS = {"tilde": "tilde", "bar": "overline", "hat": "widehat"}
+WIDE = 24.0
+"""Width of a row of numbers, in em and without its gaps, from which on they are given to fewer digits."""
 RELATIONS = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", ":=": r"\mathrel{:=}", "<": "<", ">": ">", "=": "="}
 
 
@@ -84,9 +86,10 @@ def _(node: e.Numbers) -> Piece:
 
 
 def _entries(array: Any) -> tuple[int, list[list[Piece]]]:
-    """Return the entries of a matrix, and the power of ten before it: 0 unless an entry has a power of its own."""
+    """Return the entries of a matrix and the power of ten before it; each entry in full where there is room."""
     alone = [[number(entry) for entry in line] for line in array]
-    if array.size == 1 or not any(r"\cdot" in piece.tex for line in alone for piece in line):
+    wide = any(sum(piece.width for piece in line) > WIDE for line in alone)
+    if array.size == 1 or not (wide or any(r"\cdot" in piece.tex for line in alone for piece in line)):
         return 0, alone
     power, texts = shared(array)
     return power, [[_decimal(text) for text in line] for line in texts]
