@@ -58,7 +58,8 @@ def test_mistakes_are_said_in_one_line(digits: Run, arguments: tuple[str, ...], 
 
 
 def test_nothing_is_written_when_the_data_cannot_be_read(digits: Run, tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text("mine")
+    assert digits("write", "digits.backproof", "-o", "program.py").code == 0
+    before = (tmp_path / "program.py").read_text()
     assert digits("write", "digits.backproof", "--data", "missing.csv", "-o", "program.py").code == 1
-    assert (tmp_path / "program.py").read_text() == "mine"
+    assert (tmp_path / "program.py").read_text() == before
     assert not (tmp_path / "program.npz").exists()

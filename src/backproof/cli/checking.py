@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import json_result, result
-from .paths import check_writable
+from .outputs import check_output
 
 KINDS = ("jacobian", "vjp", "jvp", "gradient")
 WRONG = 1
@@ -48,11 +48,11 @@ def check(
     Exit codes: 0 right, 1 wrong, 2 it could not be checked.
     """
     from ..checking import check as check_derivative
-    from ..errors import BackproofError, DataError
+    from ..errors import BackproofError
 
     try:
         if html is not None:
-            check_writable(html, "the page", DataError)
+            check_output(html, "the page", "page of backproof check", _split(subject)[0])
         given = {"jacobian": jacobian, "vjp": vjp, "jvp": jvp, "gradient": gradient}
         thing, point, chosen = _problem(subject, inputs or [], given, dtype, seed)
         with _printing_aside():

@@ -44,7 +44,7 @@ def explain(
     """
     chosen = _format(format, output)
     choices = {"detail": detail, "vec": vec, "notation": notation}
-    _check_output(output, open_, model, data)
+    _check_output(output, chosen, open_, model, data)
     _check_data(data, {"example": example, "batch": batch, "feature": feature, "target": target})
     made, shown = _derived(model, data, example or 0, 8 if batch is None else batch, (feature, target), choices)
     text = _rendered(made, shown, chosen, model)
@@ -70,16 +70,15 @@ def _format(given: str | None, output: Path | None) -> str:
     return _SUFFIXES[output.suffix.lower()]
 
 
-def _check_output(output: Path | None, open_: bool, model: Path, data: str | None) -> None:
-    from ..errors import DataError, OptionError
-    from .paths import check_separate, check_writable
+def _check_output(output: Path | None, chosen: str, open_: bool, model: Path, data: str | None) -> None:
+    from ..errors import OptionError
+    from .outputs import check_output
 
     if output is None:
         if open_:
             raise OptionError("--open shows a file, but none is written; give its name, as in -o page.html --open.")
         return
-    check_writable(output, "the derivation", DataError)
-    check_separate(output, "the derivation", model, data)
+    check_output(output, "the derivation", f"{chosen} of backproof explain", model, data)
 
 
 def _check_data(data: str | None, options: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import json_result, result, status
-from .paths import check_separate, check_writable
+from .outputs import check_output
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.")]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Examples; - is CSV on standard input.")]
@@ -44,7 +44,7 @@ def jacobian(
     from ..quantities import dense_jacobian
     from ..quantities import jacobian as structured
 
-    at = _load(model, data, output, feature, examples)
+    at = _load("jacobian", model, data, output, feature, examples)
     matrices = dense_jacobian(*at.arguments, wrt)
     order = None if wrt != "input" else structured(*at.arguments).plan  # type: ignore[union-attr]
     names = at.inputs if wrt == "input" else [f"{wrt} {j}" for j in range(matrices.shape[2])]
@@ -77,7 +77,7 @@ def spectrum(
     """
     from ..quantities import spectrum as measure
 
-    at = _load(model, data, output, feature, examples)
+    at = _load("spectrum", model, data, output, feature, examples)
     found = measure(*at.arguments, count=count)
     arrays = {f"own {layer.index}": layer.own for layer in found.layers}
     arrays |= {f"product {layer.index}": layer.product for layer in found.layers}
@@ -107,7 +107,7 @@ def ntk(
 
     from ..quantities import ntk as measure
 
-    at = _load(model, data, output, feature, examples)
+    at = _load("ntk", model, data, output, feature, examples)
     kernel = measure(*at.arguments, kind=kind)
     trace = kernel if kind == "trace" else np.einsum("abi->ab" if kind == "outputs" else "abii->ab", kernel)
     values = np.linalg.eigvalsh(trace.astype(np.float64))[::-1]
@@ -139,7 +139,7 @@ def ggn(
     from ..quantities import ggn as measure
     from .predictor import prepared_target
 
-    at = _load(model, data, output, feature, examples, labelled=True, target=target)
+    at = _load("ggn", model, data, output, feature, examples, labelled=True, target=target)
     saved = at.predictor.model
     y = prepared_target(at.predictor.preparation, saved.loss)(np.asarray(at.y))
     matrix = measure(*at.arguments, y, saved.loss)
@@ -181,8 +181,9 @@ class _At:
 
 
 def _load(
-    model: Path, data: str, output: Path, feature: str | None, examples: int, labelled: bool = False, target: Any = None
-) -> _At:
+    command: str, model: Path, data: str, output: Path, feature: str | None, examples: int,
+    labelled: bool = False, target: Any = None,
+) -> _At:  # fmt: skip
     """Read model and data, after checking that the result can be written."""
     import numpy as np
 
@@ -192,8 +193,7 @@ def _load(
 
     if output.suffix.lower() != ".npz":
         raise DataError(f"cannot write {str(output)!r}: unknown ending, expected .npz")
-    check_writable(output, "the arrays", DataError)
-    check_separate(output, "the arrays", model, data)
+    check_output(output, "the arrays", f"result of backproof {command}", model, data)
     predictor = Predictor.load(model)
     schema, y = predictor.preparation.schema, None
     if labelled:

@@ -5,8 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..errors import BackproofError, DataError, ModelFileError
-from ..tensors import open_tensors, strict_json
+from ..errors import DataError, ModelFileError
 
 
 def check_writable(path: Path, what: str, error: type[ModelFileError] | type[DataError] = ModelFileError) -> None:
@@ -56,28 +55,6 @@ def _is_same(path: Path, other: str) -> bool:
         return same and path.is_file()
     except (OSError, ValueError):  # one of them is not there, or standard input is no file
         return not path.exists() and os.path.realpath(path) == os.path.realpath(other)
-
-
-def check_replaceable(path: Path, kind: str) -> None:
-    """Check that a file at ``path``, if there is one, is of backproof: ``kind`` is ``model`` or ``checkpoint``.
-
-    Raises:
-        ModelFileError: something else stands there, which writing would destroy.
-    """
-    if path.is_file() and path.stat().st_size and stored_format(path) != f"backproof {kind}":
-        raise ModelFileError(
-            f"cannot write the {kind}: {path} exists and is no backproof {kind}; give another name or remove it"
-        )
-
-
-def stored_format(path: Path) -> str | None:
-    """Return what a file of backproof says it is, such as ``backproof model``; None for any other file."""
-    try:
-        with open_tensors(path) as file:
-            described = strict_json(file.metadata["backproof"], "the description")
-    except (BackproofError, KeyError, OSError):
-        return None
-    return described.get("format") if isinstance(described, dict) else None
 
 
 def make_folder(path: Path) -> None:

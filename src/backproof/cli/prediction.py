@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import status
-from .paths import check_separate, check_writable
+from .outputs import check_output
 
 
 def predict(
@@ -31,13 +31,12 @@ def predict(
     Columns are found by their names, in any order; others are ignored, and no target is needed.
     """
     from ..data import load_features, write_table
-    from ..errors import DataError, OptionError
+    from ..errors import OptionError
     from .console import json_result
     from .predictor import Predictor
 
     if output != "-":
-        check_writable(Path(output), "the predictions", DataError)
-        check_separate(Path(output), "the predictions", model, data)
+        check_output(Path(output), "the predictions", "table of backproof predict", model, data)
     predictor = Predictor.load(model)
     if probabilities and predictor.preparation.task != "classification":
         raise OptionError("--probabilities: the model predicts numbers, expected one that predicts classes.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import json_result, one_line, result, status
-from .paths import check_separate, check_writable
+from .outputs import check_output
 
 
 def prove(
@@ -36,8 +36,9 @@ def prove(
     from ..model import Model
     from ..proving import INSTALL, certify_network, coq
 
-    check_writable(output, "the certificate", DataError)
-    check_separate(output, "the certificate", model, data)
+    check_output(output, "the certificate", "certificate of backproof prove", model, data)
+    if output.suffix != ".v":
+        raise DataError(f"cannot write the certificate {str(output)!r}: expected a name that ends in .v, as Coq does")
     loaded = Model.load(model)
     certificate = certify_network(loaded.network, loaded.input_shape, loaded.loss)
     found = None if data is None else _conditions(model, data, feature)

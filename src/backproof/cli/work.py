@@ -19,7 +19,8 @@ from ..training.threads import limited_threads
 from .choices import dtype_choice, loss_for, scales_targets
 from .console import status
 from .networks import check_outputs, hidden_network, read_network
-from .paths import check_replaceable, check_separate, check_writable
+from .outputs import check_output
+from .paths import check_separate, check_writable
 from .predictor import Predictor, outputs_needed, prepared_target
 from .scoring import Score, score
 
@@ -143,13 +144,14 @@ def _check_paths(request: Request) -> None:
     if str(request.output) == "-":
         raise ModelFileError("cannot write the model to standard output: a model is a file; give its name")
     inputs = (request.source, request.network, *(request.target if request.source.endswith(".npy") else ()))
-    for path, kind in ((request.output, "model"), (request.checkpoint_path, "checkpoint")):
-        check_writable(path, f"the {kind}")
-        check_separate(path, f"the {kind}", *inputs)
-    check_separate(request.checkpoint_path, "the checkpoint", request.output)
-    check_replaceable(request.output, "model")
-    if not request.resume:
-        check_replaceable(request.checkpoint_path, "checkpoint")
+    checkpoint = request.checkpoint_path
+    check_output(request.output, "the model", "backproof model", *inputs)
+    if request.resume:
+        # What is no checkpoint is refused when it is read, and then not replaced.
+        check_writable(checkpoint, "the checkpoint")
+        check_separate(checkpoint, "the checkpoint", request.output, *inputs)
+    else:
+        check_output(checkpoint, "the checkpoint", "backproof checkpoint", request.output, *inputs)
 
 
 def _network(request: Request, data: Dataset, loss: Loss) -> Network:

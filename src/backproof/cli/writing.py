@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .console import json_result, result, status
-from .paths import check_separate, check_writable
+from .outputs import check_output
 
 
 def write(
@@ -41,12 +41,12 @@ def write(
     prepared = output.with_suffix(".npz") if output is not None and data is not None else None
     if output is None and data is not None:
         raise DataError("--data writes a file beside the program; name the program with -o")
-    for path, kind in ((output, "the program"), (prepared, "the examples")):
-        if path is not None:
-            check_writable(path, kind, DataError)
-            check_separate(path, kind, model, data)
     if output is not None and output == prepared:
         raise DataError(f"cannot write the program {str(output)!r}: it would replace the examples; end its name in .py")
+    if output is not None:
+        check_output(output, "the program", "program of backproof write", model, data)
+    if prepared is not None:
+        check_output(prepared, "the examples", "NPZ file of backproof write", model, data)
     loaded = Model.load(model)
     source = written(
         loaded.network, loaded.loss, loaded.input_shape, library=library, what=what, dtype=loaded.theta.vector.dtype,
