@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, final
 
 import numpy as np
 
-from .errors import ModelFileError
+from .errors import ModelFileError, printable
 from .files import atomic_write
 
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -298,6 +298,4 @@ def _listed(names: Any) -> str:
 
 def one_line(error: Exception) -> str:
     """Return an error's text without line breaks or control characters, whatever a file has put into it."""
-    text = str(error) or type(error).__name__
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return shown if len(shown) <= 500 else f"{shown[:497]}..."
+    return printable(str(error) or type(error).__name__, 500)

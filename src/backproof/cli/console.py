@@ -5,13 +5,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import printable
+
 LONGEST = 1000
 
 
 def one_line(text: str) -> str:
     """Return a text without line breaks or control characters, cut short where it is very long."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
-    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."
+    return printable(" ".join(text.split()), LONGEST)
 
 
 def status(text: str, quiet: bool = False) -> None:
