@@ -198,3 +198,28 @@ def test_the_jacobians_that_a_layer_of_your_own_gives_are_shown_with_their_numbe
     assert (lines["given_A"].figure.array() == kernel).all()  # type: ignore[union-attr]
     assert (lines["given_B"].figure.array() == np.kron(np.eye(2), [[1, 2, 3]])).all()  # type: ignore[union-attr]
     assert not list(discrepancies(derivation))
+
+
+# -- structures -----------------------------------------------------------------------------------------------
+
+
+def test_the_jacobians_at_one_place_keep_their_structure() -> None:
+    derivation = told([bp.Linear(3, 2), bp.LayerNorm(2)], np.random.default_rng(0).normal(size=(2, 4, 3)))
+    lines = [line for line in derivation.sections[1].lines() if isinstance(line.expression, Equation) and line.figure]
+    found = {inline(line.expression).split(" = ")[0]: line.figure.structure for line in lines if line.figure}
+    assert found["B₁,₁ᵂ"] == "kronecker"
+    assert found["B₁,₁ᵇ"] == "identity"
+    assert found["B₂,₁ᵍ"] == "diagonal"
+    assert found["B₂,₁ᵇ"] == "identity"
+
+
+def test_no_structure_reads_as_a_shape() -> None:
+    derivation = told([bp.Concatenate([bp.Linear(3, 2), bp.Tanh()]), bp.Residual(bp.Linear(5, 5))], np.ones((1, 3)))
+    page = derivation.html()
+    assert "(stacked blocks)" in page
+    assert "(sum of matrices)" in page
+    assert "column matrix" not in page
+    assert "sum matrix" not in page
+    article = derivation.latex()
+    assert "& stacked blocks &" in article
+    assert "& sum of matrices &" in article

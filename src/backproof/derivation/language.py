@@ -8,7 +8,7 @@ from .expressions import Expression
 from .languages import english, english_page
 from .lines import Words
 
-__all__ = ["LANGUAGES", "Language", "register_language", "say", "source"]
+__all__ = ["LANGUAGES", "Language", "register_language", "say", "source", "structure"]
 
 Language = tuple[Mapping[str, str], Mapping[str, str]]
 """Templates of reasons, and of sources, by key."""
@@ -29,6 +29,12 @@ def register_language(code: str, reasons: Mapping[str, str], sources: Mapping[st
         sources: the same for the sources.
     """
     LANGUAGES[code] = ({**LANGUAGES["en"][0], **reasons}, {**english.SOURCES, **sources})
+
+
+def structure(name: str) -> Words:
+    """Return what the structure of a matrix is called; one that is not known, by its own name."""
+    key = f"page_structure_{name.replace(' ', '_').replace('-', '_')}"
+    return Words(key) if key in english_page.REASONS else Words("structure_other", {"name": name})
 
 
 def say(sentence: Words, language: str = "en", show: Show | None = None) -> str:

@@ -15,7 +15,7 @@ from .breaking import display
 from .expressions import Annotated, Equation, Expression, Number, Numbers, Partial
 from .figures import Figure
 from .heatmaps import heat_map
-from .language import say
+from .language import say, structure
 from .lines import Derivation, Fold, LayerFacts, Line, Section, Words
 from .pieces import number
 from .preamble import ARTICLE, DEFINITIONS, PACKAGES
@@ -92,7 +92,7 @@ class _Writer:
         name = " ".join(facts.label.split())
         cells = (
             str(facts.index), latex_escape(name if len(name) <= 36 else f"{name[:33]}..."), maps, jacobian,
-            latex_escape(facts.jacobian.structure), f"{count:,}" if count else "",
+            self.say(structure(facts.jacobian.structure)), f"{count:,}" if count else "",
         )  # fmt: skip
         return " & ".join(cells) + r" \\"
 
@@ -148,7 +148,7 @@ class _Writer:
         left = left.operand if isinstance(left, Annotated) else left
         symbol = _slashed(left)
         facts = (
-            rf"${symbol}$: ${_sizes(figure.shape)}$, {latex_escape(figure.structure)}",
+            rf"${symbol}$: ${_sizes(figure.shape)}$, {self.say(structure(figure.structure))}",
             rf"$\lVert {symbol} \rVert_F = {latex_number(figure.norm())}$",
             rf"${100 * figure.nonzero():.3g}\,\% \ne 0$",
         )

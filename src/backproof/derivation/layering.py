@@ -1,19 +1,20 @@
 """The section of one layer: its differential step by step, and the Jacobians that it identifies."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from ..layers import AugmentedLinear, LayerNorm, Linear, RMSNorm, Shared
 from ..layers.base import LastAxis
-from ..operators import Dense
+from ..operators import Operator
 from .expressions import BlockColumn, BlockDiagonal, BlockRow, Differential, Equation
 from .folding import Run, runs
 from .lines import Fold, Line, Section, words
 from .naming import at_place, layer_name
 from .rules.registry import derive
 from .rules.writing import Derived, Writer, plus, times
-from .sites import Block, Site
+from .sites import Block, Site, reordered
 
 __all__ = ["layer_section", "layer_sections"]
 
@@ -158,7 +159,8 @@ def _place_sites(site: Site) -> list[Site]:
         for symbol, value, change in ((x, row, moved[index]), (y, outputs[index], changes[index])):
             site.values[symbol], site.values[Differential(symbol)] = value[:, None], change[:, None]
         step = site.layer.linearize(local, row[None, :])
-        blocks = tuple(_block_at(site, block, index) for block in site.blocks)
+        B = {f"{site.place}{name}": operator for name, operator in step.B.items()}
+        blocks = tuple(_block_at(site, block, index, B) for block in site.blocks)
         here = replace(
             site, step=step, label=f"{site.label},{index + 1}", x=x, y=y, input_shape=row.shape, blocks=blocks
         )
@@ -167,11 +169,8 @@ def _place_sites(site: Site) -> list[Site]:
     return sites
 
 
-def _block_at(site: Site, block: Block, index: int) -> Block:
-    """Return a parameter with its B at one place: these rows of the whole B."""
+def _block_at(site: Site, block: Block, index: int, B: Mapping[str, Operator]) -> Block:
+    """Return a parameter with its B at one place, out of all of the layer there."""
     jacobian = at_place(block.jacobian, index + 1)
-    whole = np.asarray(site.values[block.jacobian].dense(np.empty(0)))
-    whole = whole[0] if whole.ndim == 3 else whole
-    height = whole.shape[0] // int(np.prod(site.input_shape[:-1]))
-    site.values[jacobian] = Dense(whole[index * height : (index + 1) * height])
+    site.values[jacobian] = reordered(B, block.names, block.order)
     return replace(block, jacobian=jacobian)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ..display import number, quantity
 from .figures import Figure
 from .grids import grid
+from .language import structure
 from .lines import Derivation, Fold, Line, Section, words
 from .textual import cells, inline, pieces
 
@@ -100,7 +101,8 @@ def _facts(derivation: Derivation, figure: Figure) -> str:
     if figure.structure == "identity":
         return ""
     share = figure.nonzero()
-    facts = [figure.structure] if figure.structure not in ("dense", "row", "column") else []
+    plain = figure.structure in ("dense", "row", "column")
+    facts = [] if plain else [derivation.say(structure(figure.structure))]
     facts.append(derivation.say(words("figure_norm", norm=number(figure.norm()))))
     if share <= 0.995:
         facts.append(derivation.say(words("figure_share", share=f"{100 * share:.2g}")))

@@ -119,6 +119,7 @@ REASONS: dict[str, str] = {
     "fold_deltas": "layers {last} down to {first}: the same step with their own Jacobians",
     "fold_induction": "layers {last} down to {first}: the same step",
     # numbers
+    "structure_other": "{name}",
     "figure_norm": "norm {norm}",
     "figure_share": "{share} % not zero",
     # loss

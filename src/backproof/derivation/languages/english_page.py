@@ -57,12 +57,12 @@ REASONS: dict[str, str] = {
     "page_structure_selection": "selection",
     "page_structure_block_diagonal": "block diagonal",
     "page_structure_direct_sum": "direct sum",
-    "page_structure_stack": "stack",
-    "page_structure_column": "column",
-    "page_structure_row": "row",
-    "page_structure_spread": "spread",
-    "page_structure_sum": "sum",
-    "page_structure_product": "product",
+    "page_structure_stack": "places stacked",
+    "page_structure_column": "stacked blocks",
+    "page_structure_row": "blocks in a row",
+    "page_structure_spread": "places in a row",
+    "page_structure_sum": "sum of matrices",
+    "page_structure_product": "matrix product",
     # the walk
     "page_walk": "Step by step, with the numbers",
     "page_walk_lead": "Forward the layers turn the input into the output. Backward, delta, a row, is multiplied by one "
@@ -78,7 +78,7 @@ REASONS: dict[str, str] = {
     "page_forward": "Forward through {layers}",
     "page_forward_says": "{n} numbers go in, {m} come out.",
     "page_backward": "Backward through {layers}",
-    "page_backward_says": "A row of {m} times a {structure} matrix, {m} × {n}, is a row of {n}.",
+    "page_backward_says": "A row of {m} times a matrix of {m} × {n} ({structure}) is a row of {n}.",
     "page_backward_several": "Delta is multiplied by the {count} Jacobians one after the other.",
     "page_loss": "The loss: {loss}",
     "page_loss_says": "The loss is {value}. Its derivative in the output is the first delta: a row, one number an "
@@ -96,7 +96,7 @@ REASONS: dict[str, str] = {
     "input.",
     "page_gradient_shape": "Delta times B, in the parameter's own shape.",
     "page_gradient_identity": "B is the identity, so the gradient is delta itself.",
-    "page_gradient_block": "Delta times B, which is {structure}.",
+    "page_gradient_block": "Delta times B ({structure}).",
     # said by the script, which fills the places itself
     "page_script_step": "Step [now] of [count]: [title]",
     "page_script_entry": "Entry ([row], [column])",
