@@ -191,6 +191,56 @@ def test_in_print_all_steps_are_there_and_no_buttons(calm: Callable[[str], Any])
     screenshot(page, "small-print", full_page=True)
 
 
+PAPER = {"width": 673, "height": 1000}
+"""What the margins leave of A4."""
+TOO_WIDE = """() => [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth + 1)
+    .map((box) => `${box.scrollWidth} in ${box.clientWidth}: ${box.innerText.slice(0, 80)}`)"""
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a page of rows and tables as wide as tables get, and of a long formula with numbers."""
+    net = bp.Network([bp.Linear(16, 31), bp.LayerNorm(31), bp.Linear(31, 31), bp.Tanh(), bp.Linear(31, 3)])
+    x, y = np.random.default_rng(0).normal(size=(2, 16)), np.array([0, 1])
+    made = explain(net, net.initialize(0, "float64"), x, y, bp.CrossEntropy())
+    path = tmp_path_factory.mktemp("wide") / "page.html"
+    html(made, path)
+    return path
+
+
+def test_on_paper_nothing_is_wider_than_the_page(browser: Any, wide: Path) -> None:
+    with opened(browser, wide, viewport=PAPER) as page:
+        assert page.evaluate(TOO_WIDE), "on a screen of this width some of it scrolls"
+        page.emulate_media(media="print")
+        assert page.evaluate(TOO_WIDE) == []
+        smallest = page.locator("table.entries").evaluate_all(
+            "all => Math.min(...all.map(t => parseFloat(getComputedStyle(t).fontSize)))"
+        )
+        assert smallest > 3.5
+
+
+def test_printed_at_once_nothing_fades_in_and_the_colour_scales_keep_their_colours(
+    browser: Any, files: dict[str, Path]
+) -> None:
+    style = "(element, name) => getComputedStyle(element).getPropertyValue(name)"
+    with opened(browser, files["small"], viewport=PAPER) as page:
+        first = page.locator(".steps > li.now > .equation").first
+        assert first.evaluate(style, "animation-name") == "enter"
+        page.emulate_media(media="print")
+        assert first.evaluate(style, "animation-name") == "none"
+        assert page.locator(".scale .bar").first.evaluate(style, "print-color-adjust") == "exact"
+
+
+def test_a_sign_stays_with_what_follows_it_where_a_product_takes_several_lines(browser: Any, wide: Path) -> None:
+    apart = """() => [...document.querySelectorAll(".equation .sign")].filter((sign) => sign.checkVisibility())
+        .filter((sign) => { const [a, b] = [sign, sign.nextElementSibling].map((one) => one.getBoundingClientRect());
+            return !(b.left > a.left && b.top < a.bottom && b.bottom > a.top); }).length"""
+    with opened(browser, wide, viewport=PAPER) as page:
+        page.emulate_media(media="print")
+        assert page.locator(".equation .sign").count() > 10
+        assert page.evaluate(apart) == 0
+
+
 # -- the walk -------------------------------------------------------------------------------------------------
 
 

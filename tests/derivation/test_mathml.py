@@ -133,6 +133,7 @@ def test_a_power_of_ten_that_many_numbers_share_stands_before_them() -> None:
     assert read(e.Numbers(np.array([[9.198e-7, -4.2e-4, 0.0]]))) == "10−4·(0.01−4.200)"
     assert read(e.Numbers(np.array([[1e-7]]))) == "(1·10−7)"
     assert read(e.Numbers(np.array([[0.1234, 2.0]]))) == "(0.12342)"
+    assert read(e.Numbers(np.full((1, 10), 0.12345))) == f"({'0.123' * 10})"
 
 
 def test_symbols_take_the_colour_of_their_role() -> None:

@@ -23,6 +23,8 @@ _LETTERS = {
 }  # fmt: skip
 _FUNCTIONS = {"sigmoid": "σ", "Phi": "Φ", "phi": "ϕ"}
 _RELATIONS = {"<=": "≤", ">=": "≥", "!=": "≠", ":=": "≔"}
+WIDE = 48
+"""Signs in a row of numbers from which on they are given to fewer digits."""
 _APPLIED, _BESIDE = "<mo>\u2061</mo>", "<mo>\u2062</mo>"
 
 
@@ -326,9 +328,10 @@ def _ten(power: int) -> str:
 
 
 def _entries(array: Any) -> tuple[int, list[list[str]]]:
-    """Return the entries of a matrix, and the power of ten before it: 0 unless an entry has a power of its own."""
+    """Return the entries of a matrix and the power of ten before it; each entry in full where there is room."""
     alone = [[number(entry) for entry in line] for line in array]
-    if array.size == 1 or not any("<msup>" in shown for line in alone for shown in line):
+    wide = any(sum(len(f"{float(entry):.4g}") for entry in line) > WIDE for line in array)
+    if array.size == 1 or not (wide or any("<msup>" in shown for line in alone for shown in line)):
         return 0, alone
     power, texts = shared(array)
     return power, [[_decimal(text) for text in line] for line in texts]

@@ -9,14 +9,15 @@ import numpy as np
 
 from ...errors import OptionError
 from ...operators import Kronecker
-from ..expressions import Expression
+from ..expressions import Equation, Expression
 from ..figures import Figure
 from ..language import say
 from ..lines import Derivation, Fold, LayerFacts, Line, Section, Words
 from ..naming import Names
+from ..typeset import typeset
 from .chain import chain, runs
 from .formulas import Formulas, signs
-from .pictures import WHOLE, Gallery, Picture
+from .pictures import FORMULA_LINE, WHOLE, Gallery, Picture, fit
 from .plots import spectrum_curve, training_curve
 from .structures import pattern, word
 from .walk import walk
@@ -180,7 +181,20 @@ class _Derived:
         drawn, picture = line.figure, None
         if drawn is not None and drawn.structure != "identity":
             picture = self.gallery.matrix(drawn, self.formulas.say("numbers"), structure=_word(drawn))
-        return {"math": math, "reason": said, "source": self.derivation.source(line), "picture": picture}
+        return {
+            "math": math, "fit": _fit(line.expression), "reason": said, "source": self.derivation.source(line),
+            "picture": picture,
+        }  # fmt: skip
+
+
+def _fit(expression: Expression | None) -> str:
+    """Return the class by which paper sets a wide formula smaller; of three sides and more the widest decides."""
+    if expression is None:
+        return ""
+    if not isinstance(expression, Equation) or len(expression.sides) < 3:
+        return fit(typeset(expression).width, FORMULA_LINE)
+    first, *others = (typeset(side).width for side in expression.sides)
+    return fit(first + max(others), FORMULA_LINE)
 
 
 def _word(drawn: Figure) -> str | None:

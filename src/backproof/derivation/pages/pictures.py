@@ -19,6 +19,16 @@ WHOLE, DRAWN = 2**21, 2**25
 """Entries of the largest matrix that is multiplied out at once for a picture, and of the largest that is drawn."""
 
 
+TABLE_LINE, FORMULA_LINE = 45.0, 38.0
+"""Width of a line of paper, in em of a table's letters and of those of a formula, with room for an estimate's error."""
+
+
+def fit(width: float, line: float) -> str:
+    """Return the class by which paper sets something smaller that is so wide: ``fit-90`` to ``fit-20``, or none."""
+    percent = int(10 * line / width) * 10 if width > line else 100
+    return "" if percent >= 100 else f"fit-{max(20, percent)}"
+
+
 @final
 @dataclass(frozen=True)
 class Picture:
@@ -35,6 +45,7 @@ class Picture:
         heat: key of the heat map's bytes; empty unless painted.
         scale: the largest magnitude, as text; of a canvas.
         power: of ten by which the cells' texts are to be multiplied.
+        fit: the class that makes a table as narrow as paper, empty for one that is narrow enough.
         reduced: how a cell stands for several entries, in words; empty where it does not.
     """
 
@@ -50,6 +61,7 @@ class Picture:
     scale: str = ""
     reduced: str = ""
     power: int = 0
+    fit: str = ""
 
 
 @final
@@ -106,7 +118,9 @@ class Gallery:
             for line, numbers in zip(texts, array, strict=True)
         ]
         kind = "typeset" if max(m, n) <= TYPESET else "table"
-        return Picture(kind, m, n, name, f"{label}: {note}", note, part, cells, power=power)
+        width = sum(0.57 * max(map(len, column)) + 1 for column in zip(*texts, strict=True)) + (5 if power else 0)
+        made_fit = fit(width, TABLE_LINE) if kind == "table" and m > 1 else ""
+        return Picture(kind, m, n, name, f"{label}: {note}", note, part, cells, power=power, fit=made_fit)
 
     def image(self, values: Any, shape: tuple[int, int], label: str, name: str = "") -> Picture:
         """Return a vector as an image: always painted."""
