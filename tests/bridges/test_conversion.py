@@ -138,6 +138,23 @@ def test_a_network_without_parameters_is_converted() -> None:
     assert torch.equal(net.forward(theta, -torch.ones(2, 3)), torch.zeros(2, 3))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_theta_without_parameters_is_like_what_is_given(dtype: Any) -> None:
+    module = nn.Sequential(nn.RMSNorm(3, elementwise_affine=False), nn.ReLU())
+    x = 1e-4 * torch.randn(2, 3, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    net, theta = bp.from_torch(module, like=x)
+    assert theta.like.dtype == dtype
+    agree(net.forward(theta, x), module(x), 1e-6 if dtype == torch.float32 else 1e-12, "output")
+    # Parameters have a dtype of their own.
+    assert bp.from_torch(nn.Linear(2, 2), like=x)[1].like.dtype == torch.float32
+
+
+def test_softplus_is_its_modules_from_a_threshold_of_20_on() -> None:
+    module, x = nn.Sequential(nn.Softplus(2.0, 20.0)), torch.linspace(-30, 30, 1001, dtype=torch.float64)[None]
+    net, theta = bp.from_torch(module, like=x)
+    agree(net.forward(theta, x), module(x), 1e-10, "softplus")
+
+
 def test_the_module_is_in_evaluation_mode_until_it_trains() -> None:
     net = bp.Network([bp.Dropout(0.5)])
     module, x = bp.to_torch(net, net.initialize(0)), torch.ones(4, 50)
@@ -156,6 +173,12 @@ def _weird() -> Any:
 def _hooked(module: Any = None) -> Any:
     module = module or nn.Linear(3, 3)
     module.register_forward_hook(lambda *_: None)
+    return module
+
+
+def _patched() -> Any:
+    module = nn.Linear(3, 3)
+    module.forward = torch.sin  # type: ignore[method-assign, assignment]
     return module
 
 
@@ -183,6 +206,8 @@ def _tied() -> Any:
         (lambda: nn.Sequential(nn.Flatten(0)), r"expected Flatten\(1, -1\)"),
         (lambda: nn.Sequential(nn.Unflatten(2, (1, 2))), r"expected Unflatten\(1, sizes\)"),
         (lambda: nn.Sequential(nn.LayerNorm((2, 3))), "over 2 axes, expected the last alone"),
+        (lambda: nn.Sequential(nn.Softplus(1, 10)), "x itself where beta x is above 10, expected a threshold of at l"),
+        (lambda: nn.Sequential(_patched()), "0, Linear, has a forward of its own"),
         (lambda: nn.Sequential(), "the module is empty"),
         (lambda: [nn.Linear(2, 2)], "expected a torch.nn.Module"),
     ],

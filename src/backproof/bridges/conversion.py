@@ -10,12 +10,12 @@ from ..errors import DtypeError, OptionError
 from ..layers import Layer
 from ..network import Network
 from ..parameters import Layout, Parameters
-from .table import PAIRS, children, pair_of_layer, pair_of_module
+from .table import PAIRS, Reading, children, pair_of_layer, pair_of_module
 
-__all__ = ["from_torch", "to_torch"]
+__all__ = ["from_torch", "read", "to_torch"]
 
 
-def from_torch(module: Any) -> tuple[Network, Parameters]:
+def from_torch(module: Any, *, like: Any = None) -> tuple[Network, Parameters]:
     """Return a PyTorch module as (network, parameters), sharing its weights.
 
     The module's parameters become views of one vector, which is ``theta.vector``: an optimiser's step on the module is
@@ -29,6 +29,7 @@ def from_torch(module: Any) -> tuple[Network, Parameters]:
     Args:
         module: an ``nn.Sequential``, nested as you like, of modules that are layers here: ``Linear``, ``LayerNorm``,
             ``RMSNorm``, ``Dropout``, ``Flatten``, ``Unflatten``, ``Identity``, ``Softmax`` and the activations.
+        like: a tensor whose dtype and device theta takes where the module has no parameters, which have their own.
 
     Raises:
         OptionError: a module is no layer here, has hooks, or uses a parameter of another; the message names it.
@@ -36,16 +37,33 @@ def from_torch(module: Any) -> tuple[Network, Parameters]:
     """
     if not isinstance(module, nn.Module):
         raise OptionError(f"from_torch: {module!r:.60} came, expected a torch.nn.Module such as nn.Sequential.")
+    like = torch.empty(0) if like is None else like
+    require_floating(like, "from_torch: like")
+    like = next(module.parameters(), like)
+    net = read(module, Reading(like.dtype))
+    own = [tensor for _, part in _inside(module) for tensor in _tensors(part)]
+    return net, Parameters(net.layout, _one_vector(net.layout, own, like))
+
+
+def read(module: Any, reading: Reading) -> Network:
+    """Return a module as a network, without its parameters.
+
+    Raises:
+        OptionError: a module is no layer here or has hooks; the message names it.
+    """
     _refuse_hooks(module, "the module")
-    inside = children(module) if type(module) is nn.Sequential else [("0", module)]
+    inside = _inside(module)
     if not inside:
         raise OptionError("from_torch: the module is empty, expected at least one module in it.")
-    net = Network([_layer(part, name) for name, part in inside])
-    own = [tensor for _, part in inside for tensor in _tensors(part)]
-    return net, Parameters(net.layout, _one_vector(net.layout, own))
+    return Network([_layer(part, name, reading) for name, part in inside])
 
 
-def _layer(module: Any, name: str) -> Layer:
+def _inside(module: Any) -> list[tuple[str, Any]]:
+    """Return the modules that become the layers of a network, with their names."""
+    return children(module) if type(module) is nn.Sequential else [("0", module)]
+
+
+def _layer(module: Any, name: str, reading: Reading) -> Layer:
     pair = pair_of_module(module)
     if pair is None:
         known = ", ".join(sorted({pair.module.__name__ for pair in PAIRS}))
@@ -54,10 +72,10 @@ def _layer(module: Any, name: str) -> Layer:
             "compute anything; write it as a layer, see docs/extending.md."
         )
     _refuse_hooks(module, name)
-    parts = [_layer(part, f"{name}.{inner}") for inner, part in children(module)]
+    parts = [_layer(part, f"{name}.{inner}", reading) for inner, part in children(module)]
     if type(module) is nn.Sequential and not parts:
         raise OptionError(f"from_torch: {name}, Sequential, is empty, expected at least one module in it.")
-    return pair.read(module, parts)
+    return pair.read(module, parts, reading)
 
 
 def _refuse_hooks(module: Any, name: str) -> None:
@@ -66,6 +84,10 @@ def _refuse_hooks(module: Any, name: str) -> None:
             raise OptionError(
                 f"from_torch: {name}, {type(module).__name__}, has hooks, which would not run; remove them."
             )
+    if "forward" in vars(module):
+        raise OptionError(
+            f"from_torch: {name}, {type(module).__name__}, has a forward of its own, which would not run; remove it."
+        )
 
 
 def _tensors(module: Any) -> list[Any]:
@@ -74,10 +96,10 @@ def _tensors(module: Any) -> list[Any]:
     return found + [tensor for _, part in children(module) for tensor in _tensors(part)]
 
 
-def _one_vector(layout: Layout, tensors: list[Any]) -> Any:
+def _one_vector(layout: Layout, tensors: list[Any], like: Any) -> Any:
     """Return the vector whose views the parameters are, or make it and the parameters its views."""
     if not tensors:
-        return torch.empty(0)
+        return torch.empty(0, dtype=like.dtype, device=like.device)
     first, names = tensors[0], list(layout.shapes)
     for index, tensor in enumerate(tensors):
         require_floating(tensor, f"from_torch: parameter {names[index]!r}")
