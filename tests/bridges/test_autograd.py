@@ -276,3 +276,147 @@ def test_parameters_in_another_order_are_refused() -> None:
     W, b = torch.zeros(3, 5), torch.zeros(3)
     with pytest.raises(errors.ShapeError, match=r"'0.weight' has shape \(3,\), expected \(3, 5\)"):
         bp.BackproofFunction.apply(net, torch.zeros(2, 5), b, W)
+
+
+def _masks(module: Any, seed: int, calls: int = 3) -> Any:
+    torch.manual_seed(seed)
+    return torch.stack([module(torch.ones(4, 30)) for _ in range(calls)]).detach()
+
+
+def test_masks_follow_pytorchs_generator() -> None:
+    first, second = (bp.BackproofModule(nn.Sequential(nn.Dropout(0.5))) for _ in range(2))
+    zero = _masks(first, 0)
+    assert torch.equal(zero, _masks(first, 0))
+    assert torch.equal(zero, _masks(second, 0))
+    assert not torch.equal(zero, _masks(first, 1))
+    assert not torch.equal(first(torch.ones(4, 30)), second(torch.ones(4, 30)))
+    assert not torch.equal(zero[0], zero[1])
+
+
+def test_the_generator_is_left_alone_where_nothing_is_dropped() -> None:
+    module = bp.BackproofModule(nn.Sequential(nn.Linear(5, 3), nn.Dropout(0.5)).double()).eval()
+    state = torch.get_rng_state()
+    module(_data()[0])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_every_dropout_follows_its_own_mode() -> None:
+    plain, x = nn.Sequential(nn.Identity(), nn.Dropout(0.5)), torch.ones(4, 30)
+    ours = bp.BackproofModule(plain)
+    plain[1].eval()
+    assert torch.equal(ours(x), x)
+    ours.eval()
+    plain[1].train()
+    assert not torch.equal(ours(x), x)
+    assert not bp.BackproofModule(plain.eval()).training
+
+
+def test_a_network_wrapped_is_in_training_mode_as_modules_are() -> None:
+    net = bp.Network([bp.Dropout(0.5)])
+    module, x = bp.BackproofModule(net, net.initialize(0)), torch.ones(4, 30)
+    assert not torch.equal(module(x), x)
+    assert torch.equal(module.eval()(x), x)
+
+
+def _settable() -> Any:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(6, 6), nn.LeakyReLU(), nn.Sequential(nn.Softplus(), nn.Hardtanh()), nn.LayerNorm(6), nn.Dropout(0.5),
+        nn.GELU(), nn.RMSNorm(6), nn.ELU(),
+    ).double()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        ("1", "negative_slope", 0.5), ("2.0", "beta", 3.0), ("2.1", "max_val", 0.7), ("3", "eps", 0.5), ("4", "p", 0.0),
+        ("5", "approximate", "tanh"), ("6", "eps", 0.5), ("7", "alpha", 2.0),
+    ],
+)  # fmt: skip
+def test_settings_changed_after_wrapping_are_followed(place: str, name: str, value: Any) -> None:
+    plain, x = _settable(), torch.randn(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    ours = bp.BackproofModule(plain).train(name == "p")
+    before = ours(x).detach()
+    setattr(plain.get_submodule(place), name, value)
+    output = ours(x)
+    assert not torch.equal(output, before)
+    agree(output.detach(), plain(x).detach(), 1e-12, "output")
+    output.square().sum().backward()
+    gradients = [p.grad.clone() for p in plain.parameters()]
+    plain.zero_grad()
+    plain(x).square().sum().backward()
+    for mine, parameter in zip(gradients, plain.parameters(), strict=True):
+        agree(mine, parameter.grad, 1e-12, "gradient")
+
+
+@pytest.mark.parametrize("gain", [True, False])
+def test_rms_norm_takes_the_eps_of_the_dtype_it_is_moved_to(gain: bool) -> None:
+    plain = nn.Sequential(nn.RMSNorm(6, elementwise_affine=gain))
+    ours, x = bp.BackproofModule(plain), torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
+    for factor in (1.0, 1e-3, 1e-4):
+        agree(ours.float()(factor * x).detach(), plain(factor * x).detach(), 1e-6, "float32")
+        small = factor * x.double()
+        agree(ours.double()(small).detach(), plain(small).detach(), 1e-12, "float64")
+
+
+def _patched(module: Any) -> None:
+    module[1].forward = torch.sin
+
+
+def _spectral(module: Any) -> None:
+    nn.utils.parametrizations.spectral_norm(module[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m[0].register_forward_hook(lambda *_: None), "0, Linear, has hooks"),
+        (lambda m: m.register_forward_pre_hook(lambda *_: None), "the module, Sequential, has hooks"),
+        (lambda m: m[1].register_full_backward_hook(lambda *_: None), "1, Tanh, has hooks"),
+        (lambda m: m.append(nn.ReLU()), "has 5 modules .* the 4 modules and their parameters that were wrapped; wrap"),
+        (lambda m: m.__setitem__(1, nn.ReLU()), "wrap it again"),
+        (lambda m: m.__delitem__(1), "wrap it again"),
+        (lambda m: setattr(m[0], "bias", None), "wrap it again"),
+        (lambda m: setattr(m[2], "bias", nn.Parameter(torch.zeros(3))), r"2\.bias"),
+        (_patched, "1, Tanh, has a forward of its own"),
+        (_spectral, "0, ParametrizedLinear, is no layer here"),
+    ],
+)  # fmt: skip
+def test_a_module_that_is_another_one_is_named_at_the_next_call(change: Any, message: str) -> None:
+    plain = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3, bias=False))
+    ours, x = bp.BackproofModule(plain), torch.ones(2, 5)
+    ours(x)
+    change(plain)
+    for _ in range(2):
+        with pytest.raises(errors.OptionError, match=message):
+            ours(x)
+
+
+def test_a_module_put_into_the_wrapper_is_named() -> None:
+    ours = bp.BackproofModule(nn.Sequential(nn.Linear(5, 4), nn.Tanh()))
+    setattr(ours, "1", nn.ReLU())
+    with pytest.raises(errors.OptionError, match="were put into it or taken out"):
+        ours(torch.ones(2, 5))
+
+
+def test_programs_are_kept_while_nothing_changes_and_from_mode_to_mode() -> None:
+    ours, (x, _) = bp.BackproofModule(_module(0.5)), _data()
+    compiled = ours._compiled
+    for mode in (False, True, False):
+        ours.train(mode)(x)
+        assert ours._compiled is compiled
+
+
+def test_a_network_without_its_parameters_is_named() -> None:
+    with pytest.raises(
+        errors.OptionError, match=r"a Network came without its parameters, expected BackproofModule\(net, th"
+    ):
+        bp.BackproofModule(bp.Network([bp.Linear(2, 2)]))
+
+
+def test_without_numbers_shapes_come_out() -> None:
+    module = bp.BackproofModule(_module(dropout=0.5)).to("meta")
+    output = module(torch.empty(7, 5, dtype=torch.float64, device="meta"))
+    output.sum().backward()
+    assert (output.shape, output.device.type) == ((7, 3), "meta")
+    assert [p.grad.shape for p in module.parameters()] == [p.shape for p in module.parameters()]

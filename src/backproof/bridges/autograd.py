@@ -15,6 +15,7 @@ from ..operators import Operator
 from ..parameters import Parameters
 from .conversion import from_torch, to_torch
 from .table import children
+from .wrapping import Wrapped
 
 __all__ = ["BackproofFunction", "BackproofModule", "Compiled"]
 
@@ -142,7 +143,9 @@ def _require_parameters(net: Network, parameters: Any) -> None:
 def _without_autocast(x: Any) -> Any:
     """Return a context without autocasting: what is computed has the dtype of x and theta."""
     kind = x.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+    # Tensors without numbers, on the device meta, are known to no autocasting.
+    autocast = kind != "meta" and torch.is_autocast_enabled(kind)
+    return torch.autocast(kind, enabled=False) if autocast else nullcontext()
 
 
 class BackproofModule(nn.Module):  # type: ignore[misc]
@@ -150,35 +153,64 @@ class BackproofModule(nn.Module):  # type: ignore[misc]
 
     ``BackproofModule(module)`` takes the place of a module that ``from_torch`` takes, sharing its parameters;
     ``BackproofModule(net, theta)`` is made of a network. Parameters, their names in ``state_dict`` and their
-    gradients are those of ``nn.Sequential``, so optimisers, schedules and checkpoints go on as before. In training
-    mode, dropout draws its masks by the number of calls so far.
+    gradients are those of ``nn.Sequential``, so optimisers, schedules and checkpoints go on as before.
+
+    Settings of the modules may change, and each dropout acts in its own training mode, as in PyTorch. Masks are drawn
+    by PyTorch's default generator for the CPU, one number a call, so ``torch.manual_seed`` repeats them; they are
+    other masks than those of ``nn.Dropout``.
 
     Attributes:
         net: the network.
-        calls: calls in training mode so far.
+
+    Raises:
+        OptionError: a module is no layer here, has hooks, or is not among those that were wrapped.
     """
 
     def __init__(self, net: Any, theta: Parameters | None = None) -> None:
         super().__init__()
         if theta is None:
+            _require_module(net)
             inner = net
             self.net, theta = from_torch(net)
         else:
             self.net = net
-            inner = to_torch(net, theta)
-        self.calls = 0
+            inner = to_torch(net, theta).train()
+        self._wrapped = Wrapped(inner, theta.like.dtype)
         self._compiled = Compiled(self.net)
+        self.training = inner.training
         parts = children(inner) if type(inner) is nn.Sequential else [("0", inner)]
         for name, part in parts:
             self.add_module(name, part)
+        self._own = dict(self._modules)
         self._places = [
             (part, name) for part in self.modules() for name in part._parameters if part._parameters[name] is not None
         ]
 
     def forward(self, x: Any) -> Any:
         """Return x_L for every example."""
-        net = self.net.training(self.calls) if self.training else self.net
-        self.calls += self.training
+        parameters = [part._parameters.get(name) for part, name in self._places]
+        wrapped = self._wrapped
+        if wrapped.follow(getattr(parameters[0] if parameters else x, "dtype", wrapped.dtype)):
+            self.net = wrapped.net
+            self._compiled = Compiled(self.net)
+        if self._modules != self._own:
+            raise OptionError(
+                "BackproofModule: modules were put into it or taken out, expected those that were wrapped; change the "
+                "module itself and wrap it again."
+            )
         # Masks differ from step to step; what holds some is evaluated by the formulas themselves.
-        program = self._compiled if net is self.net else net
-        return BackproofFunction.apply(program, x, *(part._parameters[name] for part, name in self._places))
+        program = wrapped.acting.training(_drawn()) if wrapped.drops else self._compiled
+        return BackproofFunction.apply(program, x, *parameters)
+
+
+def _require_module(net: Any) -> None:
+    if isinstance(net, Network):
+        raise OptionError(
+            "BackproofModule: a Network came without its parameters, expected BackproofModule(net, theta), with "
+            "theta = net.initialize(0, like=torch.zeros(1)), or BackproofModule(module)."
+        )
+
+
+def _drawn() -> int:
+    """Return a number of PyTorch's default generator, which stands for the masks of one call."""
+    return int(torch.randint(2**63 - 1, ()))
