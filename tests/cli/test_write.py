@@ -63,3 +63,28 @@ def test_nothing_is_written_when_the_data_cannot_be_read(digits: Run, tmp_path: 
     assert digits("write", "digits.backproof", "--data", "missing.csv", "-o", "program.py").code == 1
     assert (tmp_path / "program.py").read_text() == before
     assert not (tmp_path / "program.npz").exists()
+
+
+def test_model_and_examples_are_found_from_wherever_it_is_run(digits: Run, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "sub", target_is_directory=True)
+    for model in ("digits.backproof", tmp_path / "digits.backproof"):
+        assert digits("write", model, "--data", "digits", "-o", "link/p.py").code == 0
+        run = [sys.executable, str(tmp_path / "sub" / "p.py")]
+        done = subprocess.run(run, cwd=tmp_path / "elsewhere", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("loss ")
+
+
+def test_a_program_needs_numpy_alone(digits: Run, tmp_path: Path) -> None:
+    assert digits("write", "digits.backproof", "--data", "digits", "-o", "p.py").code == 0
+    runner = (
+        "import importlib.metadata, runpy, sys\n"
+        "names = importlib.metadata.packages_distributions()\n"
+        "sys.modules.update({name: None for name in names if name != 'numpy'})\n"
+        "runpy.run_path('p.py', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", runner], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("loss ")

@@ -1,5 +1,6 @@
 """``backproof write``: backpropagation of a model as a program of its own."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,8 @@ def write(
       backproof write digits.backproof --what jacobian -o digits_jacobian.py
 
     The program reads the model file, takes any number of examples as the network sees them, and prints loss and
-    gradient norm when it is run. With --data it finds examples, prepared for the network, in OUT.npz.
+    gradient norm when it is run. With --data it finds examples, prepared for the network, in OUT.npz. It looks for
+    both from its own folder, wherever it is run; it needs the library that it is written for, and nothing else.
     """
     from ..compilation.writing import write as written
     from ..errors import DataError
@@ -48,9 +50,10 @@ def write(
     if prepared is not None:
         check_output(prepared, "the examples", "NPZ file of backproof write", model, data)
     loaded = Model.load(model)
+    name, examples_name = ("my_backprop.py" if output is None else output.name), prepared and prepared.name
     source = written(
         loaded.network, loaded.loss, loaded.input_shape, library=library, what=what, dtype=loaded.theta.vector.dtype,
-        model=model, data=prepared, program=output.name if output is not None else "my_backprop.py",
+        model=_seen_from(output, model), data=examples_name, program=name,
     )  # fmt: skip
     arrays = None if data is None else _examples(model, data, examples, feature, target)
     _store(output, source, prepared, arrays)
@@ -62,6 +65,16 @@ def write(
         result(source.rstrip("\n"))
     else:
         status(f"{facts['lines']} lines in {output}" + (f", examples in {prepared}" if prepared else ""))
+
+
+def _seen_from(output: Path | None, model: Path) -> str:
+    """Return the model's name as the program knows it: where it is not absolute, from the program's own folder."""
+    if output is None or model.is_absolute():
+        return str(model)
+    try:
+        return Path(os.path.relpath(os.path.realpath(model), os.path.realpath(output.parent))).as_posix()
+    except ValueError:  # another drive
+        return os.path.abspath(model)
 
 
 def _examples(model: Path, data: str, count: int, feature: str | None, target: str | None) -> dict[str, Any]:

@@ -5,77 +5,73 @@ The parts in ``@``-signs are filled in by ``writer.py``. Everything else is the 
 
 from collections.abc import Mapping
 
-__all__ = ["HEADS", "MAINS", "READ", "READERS", "TRAINERS"]
+__all__ = ["HEADS", "MAINS", "READERS", "TRAINERS"]
 
 HEADS: Mapping[str, str] = {
     "numpy": """\
+import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 @imports@
 Array = NDArray[Any]
 """,
     "torch": """\
+import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 Array = torch.Tensor
 """,
     "jax": """\
+import json
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors.flax import load_file
 
 Array = jax.Array
 @imports@""",
 }
 """Imports and the type of an array, by library."""
 
-READ = '''\
-def read(path: str, prefix: str = "parameter.") -> Theta:
-    """Return the parameters in a model file."""
-    arrays = load_file(path).items()
-    return {k.removeprefix(prefix): v for k, v in arrays if k.startswith(prefix)}
-'''
-"""The function that reads parameters, the same for all."""
-
-_TENSOR_READER = '''\
-def data(path: str | None) -> tuple[Array, Array]:
-    """Return inputs and targets, from an NPZ file or drawn at random."""
-    if path is not None:
-        with np.load(path) as file:
-            x, y = file["x"].astype(np.@dtype@), file["y"]@ycast@
-    else:
-        rng = np.random.default_rng(0)
-        x = rng.standard_normal(@shape@).astype(np.@dtype@)
-        y = @targets@
-    return {take}(x), {take}(y)
-'''
-
 READERS: Mapping[str, str] = {
-    "numpy": '''\
-def data(path: str | None) -> tuple[Array, Array]:
+    library: f'''\
+def read(path: str | Path) -> Theta:
+    """Return the parameters in a model file: a size, a table in JSON, the numbers."""
+    raw, theta = Path(path).read_bytes(), {{}}
+    start = 8 + int.from_bytes(raw[:8], "little")
+    for name, entry in json.loads(raw[8:start]).items():
+        if name.startswith("parameter."):
+            kind, place = f"float{{entry['dtype'][1:]}}", start + entry["data_offsets"][0]
+            array = np.ndarray(entry["shape"], kind, raw, place).copy()
+            theta[name.removeprefix("parameter.")] = {parameter}
+    return theta
+
+
+def data(path: str | Path | None) -> tuple[Array, Array]:
     """Return inputs and targets, from an NPZ file or drawn at random."""
-    if path is not None:
-        with np.load(path) as file:
-            return file["x"].astype(np.@dtype@), file["y"]@ycast@
     rng = np.random.default_rng(0)
-    x = rng.standard_normal(@shape@).astype(np.@dtype@)
-    return x, @targets@
-''',
-    "torch": _TENSOR_READER.format(take="torch.from_numpy"),
-    "jax": _TENSOR_READER.format(take="jnp.asarray"),
+    pair = {{"x": rng.standard_normal(@shape@), "y": @targets@}}
+    if path is not None:
+        pair = dict(np.load(path))
+    return @x@, @y@
+'''
+    for library, parameter in (
+        ("numpy", "array"),
+        ("torch", "torch.from_numpy(array)"),
+        ("jax", "jnp.asarray(array)"),
+    )
 }
-"""The function that reads inputs and targets, by library."""
+"""The functions that read parameters, in the safetensors format, and inputs and targets, by library."""
 
 TRAINERS: Mapping[str, str] = {
     library: f'''\
@@ -106,9 +102,8 @@ def train(theta: Theta, x: Array, y: Array, epochs: int = 10) -> Theta:
 """The training loop, by library."""
 
 _ARGUMENTS = """\
-    arguments = sys.argv[1:]
-    theta = read(arguments[0] if arguments else MODEL)
-    x, y = data(arguments[1] if len(arguments) > 1 else @data@)
+    theta = read(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / MODEL)
+    x, y = data(sys.argv[2] if len(sys.argv) > 2 else @data@)
 """
 
 MAINS: Mapping[str, str] = {
@@ -122,10 +117,11 @@ def main() -> None:
     "train": f'''\
 def main() -> None:
     """Train, and print the loss and the norm of its gradient before and after."""
-{_ARGUMENTS}    for parameters in (theta, train(dict(theta), x, y)):
-        loss, gradient = loss_and_gradient(parameters, x, y)
+{_ARGUMENTS}    for when in ("before", "after"):
+        theta = train(theta, x, y) if when == "after" else theta
+        loss, gradient = loss_and_gradient(theta, x, y)
         norm = sum(float((g * g).sum()) for g in gradient.values()) ** 0.5
-        print(f"loss {{float(loss):.9g}}, gradient norm {{norm:.9g}}")
+        print(f"{{when}}: loss {{float(loss):.9g}}, gradient norm {{norm:.9g}}")
 ''',
     "jacobian": f'''\
 def main() -> None:

@@ -18,7 +18,7 @@ from ..sizes import UntraceableError, text
 from ..tracing import Targets, trace
 from .idioms import Idiom, idiom
 from .jacobians import trace_jacobian
-from .skeletons import HEADS, MAINS, READ, READERS, TRAINERS
+from .skeletons import HEADS, MAINS, READERS, TRAINERS
 from .statements import WIDTH, Line, lines
 
 __all__ = ["PURPOSES", "write"]
@@ -45,7 +45,7 @@ def write(
     r"""Return a program that computes loss and gradient, trains, or computes the Jacobian in x.
 
     The program is what the formulas of the layers do, written out: one line an equation, in the names of the
-    mathematics, for any batch size. It imports the array library and safetensors, and nothing of backproof.
+    mathematics, for any batch size. It imports the array library (with NumPy, for erf also SciPy), not backproof.
 
     Args:
         net: the network.
@@ -54,9 +54,9 @@ def write(
         library: ``"numpy"``, ``"torch"`` or ``"jax"``.
         what: ``"gradient"``, ``"train"`` or ``"jacobian"``.
         dtype: of inputs and parameters, float32 or float64.
-        model: the model file that the program reads unless it is given another.
+        model: the model file that the program reads unless it is given another, as seen from the program's folder.
         data: an NPZ file with ``x`` and ``y``, as the network takes them, that the program reads unless it is given
-            another; without it, it draws them at random.
+            another, as seen from the program's folder; without it, it draws them at random.
         program: the name that its own text calls it by.
 
     Raises:
@@ -74,13 +74,12 @@ def write(
     head = _filled(HEADS[library], imports=_imports(said, function, dtype))
     tail = [TRAINERS[library]] if what == "train" else []
     parts = [
-        _docstring(net, loss, input_shape, said, what, model, program),
-        head + f"Theta = dict[str, Array]\n\nMODEL = {_quoted(os.fspath(model))}\n",
+        _docstring(net, loss, input_shape, _library(said, function), what, program),
+        head + "Theta = dict[str, Array]\n" + _places(model, data),
         function,
         *tail,
-        READ,
-        _data(said, input_shape, loss, outputs, dtype),
-        _filled(MAINS[what], data="None" if data is None else _quoted(os.fspath(data))),
+        _readers(said, input_shape, loss, outputs, dtype),
+        _filled(MAINS[what], data="None" if data is None else "Path(__file__).parent / DATA"),
         'if __name__ == "__main__":\n    main()\n',
     ]
     return parts[0] + "\n" + "\n\n".join(parts[1:])
@@ -101,9 +100,7 @@ def _targets(loss: Loss, outputs: tuple[int, ...], dtype: np.dtype[Any]) -> Targ
     return ("int64", ()) if isinstance(loss, CrossEntropy) else (dtype, (int(np.prod(outputs)),))
 
 
-def _docstring(
-    net: Network, loss: Loss, shape: tuple[int, ...], said: Idiom, what: str, model: Any, program: str
-) -> str:
+def _docstring(net: Network, loss: Loss, shape: tuple[int, ...], library: str, what: str, program: str) -> str:
     chain = " -> ".join([f"x0 {text(shape)}", *(layer.label for layer in net.layers)])
     purpose = {
         "gradient": "Loss and gradient of a network by backpropagation",
@@ -117,9 +114,8 @@ def _docstring(
     wrapped = textwrap.wrap(chain + end, WIDTH - 8, break_long_words=False, break_on_hyphens=False)
     network = "\n".join(f"    {line}" for line in wrapped)
     return (
-        f'"""{purpose}, in {_NAMES[said.library]} alone.\n\n{network}\n\n{rule}\n\n'
-        f"    python {program} [MODEL [DATA.npz]]\n\n"
-        f'MODEL is a model file, DATA has arrays x and y as the network takes them.\n"""\n'
+        f'"""{purpose}, in {library}.\n\n{network}\n\n{rule}\n\n'
+        f'    python {program} [MODEL [DATA.npz]]  # DATA: x and y as the network takes them\n"""\n'
     )
 
 
@@ -186,21 +182,45 @@ def _fitted(start: str, items: list[str], end: str) -> list[str]:
     return [start, *(f"{margin}    {item}," for item in items), f"{margin}{end}"]
 
 
-def _data(said: Idiom, shape: tuple[int, ...], loss: Loss, outputs: tuple[int, ...], dtype: np.dtype[Any]) -> str:
-    m = int(np.prod(outputs))
+def _readers(said: Idiom, shape: tuple[int, ...], loss: Loss, outputs: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    m, classes = int(np.prod(outputs)), isinstance(loss, CrossEntropy)
     many = f"({_BATCH}, {m})"
     drawn = {
         CrossEntropy: f"rng.integers({m}, size={_BATCH})",
-        BinaryCrossEntropy: f"rng.integers(2, size={many}).astype(np.{dtype})",
-        Poisson: f"rng.poisson(1.0, {many}).astype(np.{dtype})",
-    }.get(type(loss), f"rng.standard_normal({many}).astype(np.{dtype})")
-    cast = "" if isinstance(loss, CrossEntropy) else f".astype(np.{dtype})"
-    return _filled(READERS[said.library], dtype=str(dtype), shape=text((_BATCH, *shape)), targets=drawn, ycast=cast)
+        BinaryCrossEntropy: f"rng.integers(2, size={many})",
+        Poisson: f"rng.poisson(1.0, {many})",
+    }.get(type(loss), f"rng.standard_normal({many})")
+    x, y = (_taken(said, f'pair["{name}"]', dtype, name == "x" or not classes) for name in "xy")
+    return _filled(READERS[said.library], shape=text((_BATCH, *shape)), targets=drawn, x=x, y=y)
+
+
+def _taken(said: Idiom, array: str, dtype: np.dtype[Any], real: bool) -> str:
+    """Return the expression of a NumPy array as one of the library, where it is of real numbers in the dtype."""
+    if said.library == "numpy":
+        return f"{array}.astype(np.{dtype})" if real else array
+    if said.library == "torch":
+        cast = {"float32": ".float()", "float64": ".double()"}[str(dtype)]
+        return f"torch.from_numpy({array}){cast if real else ''}"
+    return f"jnp.asarray({array}{f', jnp.{dtype}' if real else ''})"
+
+
+def _places(model: str | os.PathLike[str], data: str | os.PathLike[str] | None) -> str:
+    """Return the lines that name the files, as seen from the program's folder."""
+    named = f"MODEL = {_quoted(os.fspath(model))}\n"
+    return named if data is None else f"{named}DATA = {_quoted(os.fspath(data))}\n"
+
+
+def _library(said: Idiom, function: str) -> str:
+    return f"{_NAMES[said.library]}{' and SciPy' if _needs_scipy(said, function) else ' alone'}"
+
+
+def _needs_scipy(said: Idiom, function: str) -> bool:
+    return said.library == "numpy" and "erfc(" in function
 
 
 def _imports(said: Idiom, function: str, dtype: np.dtype[Any]) -> str:
     """Return the lines that a program needs beyond the usual imports."""
-    if said.library == "numpy" and "erfc(" in function:
+    if _needs_scipy(said, function):
         return "from scipy.special import erfc\n"
     if said.library == "jax" and dtype == np.float64:
         return 'jax.config.update("jax_enable_x64", True)\n'
