@@ -14,17 +14,19 @@ import pytest
 
 import backproof as bp
 from backproof.derivation import LANGUAGES, explain, register_language
-from backproof.derivation.expressions import Symbol
+from backproof.derivation.expressions import Partial, Symbol
 from backproof.derivation.figures import figure
 from backproof.derivation.languages import english_page
 from backproof.derivation.naming import Names
 from backproof.derivation.pages import Extras, Table, font, frame, html, page, structures
 from backproof.derivation.pages.formulas import Formulas
 from backproof.derivation.pages.heat import CELLS, STEPS, ZERO, coarse, heat
+from backproof.derivation.pages.held import held
 from backproof.derivation.pages.numerals import entries, entry
 from backproof.derivation.pages.pictures import DRAWN, TABLE, TYPESET, WHOLE, Gallery
 from backproof.errors import DataError, MissingExtraError, OptionError
 from explained import derivation
+from networks import draw_network
 
 SAY = Formulas(derivation("small").network).say
 HOSTILE = "<img src=x onerror=alert(1)>\"'&</script><script>alert(2)</script>"
@@ -214,6 +216,64 @@ def test_a_page_speaks_another_language_wherever_it_is_translated() -> None:
     silent = {key.removeprefix("page_") for key, value in translated.items() if value not in text}
     assert silent <= unused
     assert "Next step" not in text
+
+
+# -- names ----------------------------------------------------------------------------------------------------
+
+
+def residual(notation: str) -> Any:
+    net = bp.Network([bp.Linear(3, 2), bp.Tanh(), bp.Residual(bp.Chain((bp.Linear(2, 2), bp.Tanh()))), bp.Linear(2, 2)])
+    x, y = np.array([[0.5, -1.0, 2.0]]), np.array([1])
+    return explain(net, net.initialize(3, "float64"), x, y, bp.CrossEntropy(), notation=notation)
+
+
+@pytest.mark.parametrize("notation", ["ours", "D", "O"])
+def test_layers_are_counted_from_one_everywhere_on_the_page(notation: str) -> None:
+    text = re.sub(r"<(script|style).*?</\1>", "", page(residual(notation)), flags=re.DOTALL)
+    assert not re.search(r"\d\.(weight|bias)", text)
+    assert "theta" not in re.sub(r"role-theta|<[^>]*>", "", text)
+
+
+def test_the_parameters_shown_are_those_of_the_notation() -> None:
+    for notation, shapes in (("ours", [(2, 6), (2, 2)]), ("D", [(2, 6), (2, 2)]), ("O", [(2, 8)])):
+        facts = residual(notation).network.layers[0]
+        assert [one.block.shape for one in held(facts) if one.block] == shapes
+        for one in held(facts):
+            assert np.allclose(facts.delta @ one.block.array(), one.gradient.reshape(1, -1), rtol=1e-12)
+
+
+def test_a_weight_with_its_bias_keeps_its_structure_and_its_entries_where_inputs_are_many() -> None:
+    first = next(held(residual("O").network.layers[0]))
+    assert first.block is not None
+    assert first.block.structure == "kronecker"
+    net = bp.Network([bp.Linear(3, 2), bp.Flatten(), bp.Linear(4, 1)])
+    x = np.random.default_rng(0).normal(size=(1, 2, 3))
+    known = explain(net, net.initialize(0, "float64"), x, np.zeros((1, 1)), bp.SquaredError(), notation="O").network
+    one = next(held(known.layers[0]))
+    assert one.block is not None
+    assert one.block.shape == (4, 8)
+    assert np.allclose(known.layers[0].delta @ one.block.array(), one.gradient.reshape(1, -1), rtol=1e-12)
+
+
+def test_the_gradient_of_a_part_is_delta_times_the_derivative_of_the_whole_layer() -> None:
+    facts = residual("ours").network.layers[2]
+    inner = list(held(facts))
+    assert [one.word for one in inner] == ["W₃.₁.₁", "b₃.₁.₁"]
+    for one in inner:
+        assert isinstance(one.jacobian, Partial)
+        assert one.jacobian.of == facts.state_symbol
+        assert one.block is not None
+        assert np.allclose(facts.delta @ one.block.array(), one.gradient.reshape(1, -1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("notation", ["ours", "D", "O"])
+def test_every_parameter_of_every_layer_has_a_place_on_the_page(notation: str) -> None:
+    for seed in range(6):
+        drawn = draw_network(seed, depth=6)
+        known = explain(drawn.net, drawn.theta, drawn.x, drawn.y, drawn.loss, notation=notation).network
+        for facts in known.layers:
+            shown = sum(one.gradient.size for one in held(facts))
+            assert shown == sum(np.size(gradient) for gradient in facts.gradients.values())
 
 
 # -- pictures -------------------------------------------------------------------------------------------------

@@ -81,6 +81,14 @@ def test_a_network_that_acts_at_places_is_typeset_in_every_notation(notation: st
     assert r"\widehat{\Delta}" in source
 
 
+def test_the_table_of_layers_speaks_the_notation_of_the_derivation() -> None:
+    heads = {n: small(n).latex().partition("toprule")[2].partition("midrule")[0] for n in ("ours", "D", "O")}
+    assert r"$x_{l-1} \to x_l$ & $A_{l}$ & & $\dim$ $\theta_{l}$" in heads["ours"]
+    assert r"$f_{l}$ & $\cdot \to \cdot$ & $J_{l}$" in heads["O"]
+    assert r"$f^{[l]}$ & $\cdot \to \cdot$ & $J^{[l]}$ & & $\dim$ $\theta^{[l]}$" in heads["D"]
+    assert "x_" not in heads["O"] + heads["D"]
+
+
 def test_a_fragment_compiles_inside_another_document_as_often_as_it_is_included(tmp_path: Path) -> None:
     fragment = small().latex(fragment=True)
     packages = [line.removeprefix("% ") for line in fragment.splitlines() if line.startswith(r"% \usepackage")]

@@ -17,6 +17,7 @@ from .figures import Figure
 from .heatmaps import heat_map
 from .language import say, structure
 from .lines import Derivation, Fold, LayerFacts, Line, Section, Words
+from .naming import Names
 from .pieces import number
 from .preamble import ARTICLE, DEFINITIONS, PACKAGES
 from .typeset import inline, typeset
@@ -77,13 +78,21 @@ class _Writer:
         layers = self.derivation.network.layers
         yield r"\begin{center}\small"
         yield r"\begin{tabular}{@{}rllllr@{}}\toprule"
-        yield r"$l$ & $f_l$ & $x_{l-1} \to x_l$ & $\partial x_l/\partial x_{l-1}$ & & $\dim \theta_l$ \\ \midrule"
+        yield self._heading()
         for facts in layers if len(layers) <= 12 else layers[:3]:
             yield self._row(facts)
         if len(layers) > 12:
             yield r"\multicolumn{6}{c}{$\vdots$} \\"
             yield from (self._row(facts) for facts in layers[-2:])
         yield r"\bottomrule\end{tabular}\end{center}"
+
+    def _heading(self) -> str:
+        """Return the heads of the columns; a notation with two letters for states has no common name for them."""
+        notation = self.derivation.choices.notation
+        names = Names(notation)
+        function, jacobian, theta = (inline(symbol("l")) for symbol in (names.function, names.A, names.theta))
+        maps = r"x_{l-1} \to x_l" if notation == "ours" else r"\cdot \to \cdot"
+        return rf"$l$ & {function} & ${maps}$ & {jacobian} & & $\dim$ {theta} \\ \midrule"
 
     def _row(self, facts: LayerFacts) -> str:
         maps = rf"${_sizes(facts.input_shape)} \to {_sizes(facts.output_shape)}$"

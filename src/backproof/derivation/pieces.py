@@ -88,4 +88,7 @@ def script(text: str) -> Piece:
 
 def _part(text: str) -> Piece:
     plain = text.replace(".", "").replace("(", "").replace(")", "").replace("[", "").replace("]", "")
-    return Piece(text, 0.5 * len(text)) if plain.isdigit() and plain.isascii() else letter(text)
+    if plain.isdigit() and plain.isascii():
+        return Piece(text, 0.5 * len(text))
+    inner = letter(plain)
+    return Piece(f"[{inner.tex}]", inner.width + 0.6) if text == f"[{plain}]" else letter(text)

@@ -8,6 +8,7 @@ from ..language import say
 from ..lines import LayerFacts, NetworkFacts, words
 from ..mathml import mathml
 from ..naming import LOSS, THETA
+from .held import Held
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -58,27 +59,16 @@ class Formulas:
 
         return escape(text)
 
-    def block(self, facts: LayerFacts, name: str) -> "Markup":
-        """Return the Jacobian in a parameter, B_l."""
-        return self.print(_symbols(facts, name)[1])
-
-    def gradient(self, facts: LayerFacts, name: str) -> "Markup":
+    def gradient(self, facts: LayerFacts, parameter: Held) -> "Markup":
         """Return the formula of a parameter's gradient, d loss / d parameter = delta_l B_l."""
-        parameter, block = _symbols(facts, name)
-        left = Partial(LOSS, parameter)
-        return self.print(Equation((left, Times((facts.delta_symbol, block)))), block=True)
+        left = Partial(LOSS, parameter.symbol)
+        return self.print(Equation((left, Times((facts.delta_symbol, parameter.jacobian)))), block=True)
 
 
 def _whole(block: Symbol) -> Symbol:
     """Return the Jacobian in all parameters of a layer, from that in one of them: theta stands for the one's letter."""
     place, comma, _ = block.subscript.rpartition(",")
     return replace(block, subscript=f"{place}{comma}theta")
-
-
-def _symbols(facts: LayerFacts, name: str) -> tuple[Symbol, Symbol]:
-    """Return a parameter and its Jacobian as the derivation writes them; of one it does not name, its own name."""
-    index = str(facts.index)
-    return facts.parameter_symbols.get(name, (Symbol(name, index), Symbol("B", index, kind="matrix")))
 
 
 def signs(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import OptionError
 from ...operators import Kronecker
-from ..expressions import Equation, Expression
+from ..expressions import Equation, Expression, Symbol
 from ..figures import Figure
 from ..language import say
 from ..lines import Derivation, Fold, LayerFacts, Line, Section, Words
@@ -17,6 +17,7 @@ from ..naming import Names
 from ..typeset import typeset
 from .chain import chain, runs
 from .formulas import Formulas, signs
+from .held import Held, held
 from .pictures import FORMULA_LINE, WHOLE, Gallery, Picture, fit
 from .plots import spectrum_curve, training_curve
 from .structures import pattern, word
@@ -215,7 +216,7 @@ def _card(facts: LayerFacts, formulas: Formulas, gallery: Gallery) -> dict[str, 
     from markupsafe import Markup
 
     label = formulas.say("jacobian", layer=facts.index)
-    blocks = [_block(name, block, formulas, gallery) for name, block in facts.blocks.items()]
+    blocks = [_block(one, one.block, formulas, gallery) for one in held(facts) if one.block is not None]
     return {
         "name": formulas.print(facts.jacobian_symbol),
         "label": formulas.say("layer", layer=facts.index, label=facts.label),
@@ -226,7 +227,7 @@ def _card(facts: LayerFacts, formulas: Formulas, gallery: Gallery) -> dict[str, 
     }
 
 
-def _block(name: str, block: Figure, formulas: Formulas, gallery: Gallery) -> dict[str, Any]:
+def _block(one: Held, block: Figure, formulas: Formulas, gallery: Gallery) -> dict[str, Any]:
     """Return a parameter's Jacobian: drawn whole, or, where that is too large, the factor that repeats."""
     from markupsafe import Markup
 
@@ -236,13 +237,14 @@ def _block(name: str, block: Figure, formulas: Formulas, gallery: Gallery) -> di
         says = formulas.say("kronecker", size=f"{block.operator.left.shape[0]:,}")
     made: dict[str, Any] = {
         "pattern": Markup(pattern(block.structure)),
-        "name": name,
+        "name": formulas.print(one.jacobian),
+        "of": formulas.print(one.symbol) if isinstance(one.jacobian, Symbol) else "",
         "note": f"{block.shape[0]:,} × {block.shape[1]:,}, {word(block.structure, formulas.say)}",
         "says": says,
         "picture": None,
     }
     if drawn.size <= WHOLE and drawn.structure != "identity":
-        made["picture"] = gallery.matrix(drawn, formulas.say("jacobian_in", name=name), painted=True)
+        made["picture"] = gallery.matrix(drawn, formulas.say("jacobian_in", name=one.word), painted=True)
     return made
 
 

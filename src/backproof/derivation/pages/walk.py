@@ -11,6 +11,7 @@ from ..lines import Derivation, LayerFacts
 from ..naming import LOSS, Names
 from .chain import runs
 from .formulas import Formulas
+from .held import Held, held
 from .pictures import TYPESET, WHOLE, Gallery, Picture
 from .structures import word
 
@@ -147,25 +148,27 @@ class _Walk:
     # -- gradients ----------------------------------------------------------------------------------------------
 
     def _fallen(self, facts: LayerFacts) -> Iterator[Fallen]:
-        for name, gradient in facts.gradients.items():
-            yield self._gradient(facts, name, np.asarray(gradient, dtype=np.float64))
+        for one in held(facts):
+            if one.gradient is not None:
+                yield self._gradient(facts, one, one.gradient)
 
-    def _gradient(self, facts: LayerFacts, name: str, gradient: Any) -> Fallen:
-        formula = self.formulas.gradient(facts, name)
+    def _gradient(self, facts: LayerFacts, one: Held, gradient: Any) -> Fallen:
+        formula = self.formulas.gradient(facts, one)
         symbol, state = self._before(facts)
-        label = self.say("gradient_of", name=name)
+        label = self.say("gradient_of", name=one.word)
         flat = gradient.reshape(gradient.shape[0] if gradient.ndim > 1 else 1, -1)
         result = self.gallery.matrix(flat, label, part="result", structure="", name=self.formulas.word(label))
         if _is_outer(facts, gradient, state):
             says = self.say("gradient_outer")
             return Fallen(formula, says, (*self._factors(facts, symbol, state), result))
-        block = facts.blocks.get(name)
+        block = one.block
         if block is None or block.shape[1] != gradient.size or block.size > WHOLE:
             return Fallen(formula, self.say("gradient_shape"), (replace(result, part=""),))
         if block.structure == "identity":
             return Fallen(formula, self.say("gradient_identity"), (replace(result, part=""),))
         left = self._row(facts.delta_symbol, facts.delta, "left")
-        right = self.gallery.matrix(block, self.say("block", name=name), self.formulas.block(facts, name), "right")
+        named = self.formulas.print(one.jacobian)
+        right = self.gallery.matrix(block, self.say("jacobian_in", name=one.word), named, "right")
         row = self.gallery.matrix(gradient.reshape(1, -1), label, self.formulas.word(label), "result", "")
         return Fallen(
             formula, self.say("gradient_block", structure=word(block.structure, self.say)), (left, right, row)
