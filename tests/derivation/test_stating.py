@@ -1,5 +1,6 @@
 """What a derivation says of its own conditions: kinks, modes, counts, what is left out."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,10 @@ import numpy as np
 import pytest
 
 import backproof as bp
-from backproof.derivation import Derivation, discrepancies, explain
-from backproof.derivation.expressions import Equation, Symbol, Vec, walk
+from backproof.derivation import Derivation, discrepancies, explain, register_language
+from backproof.derivation.expressions import Equation, Fraction, Hadamard, Number, Symbol, Vec, walk
+from backproof.derivation.language import LANGUAGES, say
+from backproof.derivation.lines import words
 from backproof.derivation.textual import inline
 from backproof.operators import Dense, Identity, Kronecker
 from networks import draw_network
@@ -223,3 +226,78 @@ def test_no_structure_reads_as_a_shape() -> None:
     article = derivation.latex()
     assert "& stacked blocks &" in article
     assert "& sum of matrices &" in article
+
+
+# -- modes and counts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("detail", ["outline", "standard", "full"])
+@pytest.mark.parametrize("y", [np.array([1, 0]), np.array([[0.5, 0.25, 0.25], [0, 0, 1.0]])])
+def test_a_smoothed_target_is_derived_from_the_given_one(y: Any, detail: str) -> None:
+    derivation = told([bp.Linear(2, 3)], np.ones((2, 2)), detail, bp.CrossEntropy(smoothing=0.1), y)
+    line = next(line for line in derivation.lines() if line.reason and line.reason.key == "loss_smoothing")
+    target, formula = line.evaluate()
+    given = np.eye(3)[y[0]] if y.ndim == 1 else y[0]
+    assert np.allclose(target[:, 0], 0.9 * given + 0.1 / 3, rtol=1e-12, atol=0)
+    assert np.allclose(formula, target, rtol=1e-12, atol=0)
+    assert "label smoothing 0.1" in said(derivation)
+    assert not list(discrepancies(derivation))
+    if detail != "outline":
+        assert "the target, smoothed by the loss" in said(derivation)
+
+
+def test_without_smoothing_there_is_no_word_of_it() -> None:
+    derivation = told([bp.Linear(2, 3)], np.ones((2, 2)), loss=bp.CrossEntropy(), y=np.array([1, 0]))
+    assert "smooth" not in said(derivation)
+
+
+@pytest.mark.parametrize("detail", ["outline", "standard", "full"])
+def test_dropout_says_that_it_is_evaluated(detail: str) -> None:
+    derivation = told([bp.Linear(2, 3), bp.Dropout(0.5)], np.ones((2, 2)), detail)
+    assert "evaluation, as after training: nothing is dropped" in said(derivation)
+    assert not list(discrepancies(derivation))
+    net = bp.Network([bp.Linear(2, 3), bp.Dropout(0.5)])
+    training = explain(net.training(1), net.initialize(0, dtype="float64"), np.ones((2, 2)), np.ones((2, 3)))
+    assert "evaluation" not in said(training)
+
+
+def test_one_is_spoken_of_in_the_singular() -> None:
+    text = said(told([bp.Linear(1, 1, bias=False)], np.ones((1, 1))))
+    assert "in this network of one function" in text
+    assert "The batch form, 1 example -" in text
+    assert "One row for the one example: capital letters" in text
+    assert "1 to 1, 1 parameter " in text
+    assert "first, 1 row, and" in text
+    assert not re.search(r"\b1 (functions|examples|parameters|rows|places|numbers|times|layers|entries)\b", text)
+    assert "each of 1 place of the example by itself, on 1 number;" in said(told([bp.Linear(1, 2)], np.ones((1, 1, 1))))
+    assert "[step 2: the same" in said(told([bp.Shared(bp.Linear(2, 2), 2)], np.ones((1, 2))))
+
+
+def test_many_are_spoken_of_in_the_plural() -> None:
+    text = said(told([bp.Linear(2, 3), bp.Tanh()], np.ones((3, 2))))
+    assert "in this network of 2 functions" in text
+    assert "The batch form, 3 examples at once" in text
+    assert "One row for each of the 3 examples: capital letters" in text
+    assert "2 to 3, 9 parameters" in text
+    assert "first, 3 rows, and" in text
+    assert "[steps 2 to 3: the same" in said(told([bp.Shared(bp.Linear(2, 2), 3)], np.ones((1, 2))))
+
+
+@pytest.mark.parametrize("layer", [bp.Softplus(), bp.CELU(), bp.ELU(), bp.Softshrink(1), bp.LeakyReLU(1)])
+def test_no_formula_divides_or_multiplies_by_one(layer: Any) -> None:
+    derivation = told([bp.Linear(2, 2), layer], np.ones((1, 2)), "full")
+    for line in derivation.sections[1].lines():
+        for node in walk(line.expression) if line.expression else ():
+            assert not (isinstance(node, Fraction) and node.denominator == Number(1)), inline(node)
+            assert not (isinstance(node, Hadamard) and Number(1) in node.factors), inline(node)
+
+
+def test_a_number_picks_its_word() -> None:
+    register_language("xx", {"title_papers": "{count} {count:Blatt|Blätter}, {name}"}, {})
+    try:
+        found = [
+            say(words("title_papers", count=count, name=(words("mean"), Symbol("x"))), "xx") for count in (0, 1, 2)
+        ]
+    finally:
+        del LANGUAGES["xx"]
+    assert found == ["0 Blätter, the mean; x", "1 Blatt, the mean; x", "2 Blätter, the mean; x"]

@@ -20,7 +20,7 @@ from .facts import network_facts
 from .language import LANGUAGES
 from .layering import layer_sections
 from .lines import Choices, Derivation, Fold, Line, Section, words
-from .naming import LOSS, NOTATIONS, TARGET, THETA, Names
+from .naming import GIVEN, LOSS, NOTATIONS, TARGET, THETA, Names
 from .sections.batch import batch_form
 from .sections.composition import composition
 from .sections.cost import cost
@@ -233,6 +233,9 @@ def _bind(setting: Setting, y: Any, index: int, last: Any) -> None:
     rows = loss._rows(z)
     values[LOSS] = np.asarray(setting.loss_value)
     values[TARGET] = np.asarray(loss._targets(rows, y[index : index + 1])).reshape(-1, 1)
+    if isinstance(loss, CrossEntropy) and loss.smoothing:
+        given = replace(loss, smoothing=0.0)._targets(rows, y[index : index + 1])
+        values[GIVEN] = np.asarray(given).reshape(-1, 1)
     values[setting.names.function("loss")] = lambda v: np.asarray(loss.value(v.reshape(z.shape), y[index : index + 1]))
     values[Differential(LOSS)] = np.asarray(last @ values[sites[-1].dy])
     values[setting.names.delta("0")] = sites[0].step.backward(sites[0].delta, lambda name, B, delta: None)

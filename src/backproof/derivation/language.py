@@ -1,6 +1,7 @@
 """Keys into words: the templates of a language, filled."""
 
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any
 
 from ..errors import unknown_name
@@ -84,7 +85,7 @@ def _said(value: Any, language: str, show: Show | None) -> Any:
         return say(value, language, show)
     if isinstance(value, tuple):
         return "; ".join(str(_said(part, language, show)) for part in value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, Integral) and not isinstance(value, bool):
         return _Count(value)
     if isinstance(value, Expression):
         if show is None:

@@ -83,7 +83,7 @@ def _parts(site: Site, detail: str) -> list[Line | Fold | Section]:
         return layer_sections(site.parts, detail)
     items: list[Line | Fold | Section] = [layer_section(site.parts[0], detail)]
     if len(site.parts) > 1:
-        items.append(Fold(2, len(site.parts), words("fold_steps", last=len(site.parts))))
+        items.append(Fold(2, len(site.parts), words("fold_steps", last=len(site.parts), more=len(site.parts) - 1)))
     return items
 
 

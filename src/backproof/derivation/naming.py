@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from ..layers import Layer, Shared
 from .expressions import Composition, Kind, Partial, Symbol
 
-__all__ = ["LOSS", "MEAN_LOSS", "NOTATIONS", "TARGET", "THETA", "Names", "at_place", "composed", "layer_name"]
+__all__ = ["GIVEN", "LOSS", "MEAN_LOSS", "NOTATIONS", "TARGET", "THETA", "Names", "at_place", "composed", "layer_name"]
 
 NOTATIONS = ("ours", "D", "O")
 LOSS = Symbol("loss", kind="scalar")
 MEAN_LOSS = Symbol("loss", kind="scalar", accent="bar")
 TARGET = Symbol("y")
+GIVEN = Symbol("t")
+"""The target as it was given, where the loss smooths it."""
 THETA = Symbol("theta")
 
 

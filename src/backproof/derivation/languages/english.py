@@ -2,14 +2,14 @@
 
 REASONS: dict[str, str] = {
     # titles
-    "title": "Backpropagation in this network of {layers} functions",
+    "title": "Backpropagation in this network of {layers:one function|{layers} functions}",
     "title_composition": "The composition",
     "title_layers": "The differential of every layer",
     "title_layer": "Layer {label}: {name}",
     "title_gradient": "The gradient as a product of Jacobians",
     "title_delta": "The recursion for delta, in numbers",
     "title_loss": "The loss: {name}",
-    "title_batch": "The batch form, {examples} examples at once",
+    "title_batch": "The batch form, {examples} {examples:example|examples at once}",
     "title_induction": "The induction proof for depth {depth}",
     "title_cost": "What the order of multiplication costs",
     "title_papers": "Where the two papers stand",
@@ -25,9 +25,9 @@ REASONS: dict[str, str] = {
     "convention_vec_row": "vec stacks the rows of a matrix, as the code does: {rule}.",
     "convention_vec_column": "vec stacks the columns of a matrix, as the literature does: {rule}.",
         "function": "{name}, {input} to {output}",
-    "function_with": "{name}, {input} to {output}, {parameters:,} parameters",
+    "function_with": "{name}, {input} to {output}, {parameters:,} {parameters:parameter|parameters}",
     "composed": "all of them, one after the other",
-    "fold_functions": "layers {first} to {last}: layers {start} to {end} again, {times} more times",
+    "fold_functions": "layers {first} to {last}: layers {start} to {end} again, {times} more {times:time|times}",
     # steps of differentials
     "take_differentials": "take differentials on both sides",
     "product_rule": "the product rule, d(XY) = dX Y + X dY",
@@ -86,6 +86,7 @@ REASONS: dict[str, str] = {
     # shaping
     "definition_shape": "the same entries in the same order",
     "linear_map": "nothing happens to the vector",
+    "definition_dropout_off": "evaluation, as after training: nothing is dropped",
     "definition_dropout": "the mask of this training step: 0, or 1 / (1 - p)",
     # combinators
     "definition_chain": "the parts, one after the other",
@@ -93,16 +94,17 @@ REASONS: dict[str, str] = {
     "part_moves": "the part's total differential",
     "step_moves": "the step's total differential",
     "part_inserted": "insert the parts' total differentials",
-    "insert_backwards": "Insert the differentials of the {last} parts into one another, from the last to the first.",
+    "insert_backwards": "{last:The differential is that of the one part.|Insert the differentials of the parts into "
+    "one another, from the last to the first.}",
     "definition_shared": "the same function with the same parameters again and again",
-    "shared_sum": "All {times} steps have the same d theta, so what multiplies it is added up.",
+    "shared_sum": "{times:There is one step.|All steps have the same d theta, so what multiplies it is added up.}",
     "definition_residual": "the input, and what the part adds to it",
     "definition_sum": "the branches added",
     "definition_product": "the branches multiplied, entry by entry",
     "definition_concatenate": "the branches' outputs on top of one another",
     "stacked_moves": "d of a stack is the stack of the d",
-    "places": "The layer acts at each of {places} places of the example by itself, on {size} numbers; the index after "
-    "the comma is the place. Derived at the first:",
+    "places": "The layer acts at each of {places} {places:place|places} of the example by itself, on {size} "
+    "{size:number|numbers}; the index after the comma is the place. Derived at the first:",
     "places_stacked": "the places, one after the other",
     "places_together": "All places alike: what happens at one stays at that place, and all share the parameters.",
     "no_rule": "No symbolic derivation is registered for {name}: its Jacobians are those that the layer gives.",
@@ -114,7 +116,7 @@ REASONS: dict[str, str] = {
     "fold_block": "layers {first} to {last}: the same as layers {start} to {end} ({names}) in turn, with their own "
     "sizes and numbers",
     "fold_one": "layer {label}: the same as layer {like} ({name}), with its own sizes and numbers",
-    "fold_steps": "steps 2 to {last}: the same at the state before",
+    "fold_steps": "{more:step 2|steps 2 to {last}}: the same at the state before",
     "fold_products": "layers {first} to {last}: the same product, ending with their own Jacobian in the parameters",
     "fold_deltas": "layers {last} down to {first}: the same step with their own Jacobians",
     "fold_induction": "layers {last} down to {first}: the same step",
@@ -131,6 +133,7 @@ REASONS: dict[str, str] = {
     "loss_squared": "half the squared distance",
     "loss_huber": "quadratic near the target, straight beyond the width",
     "loss_poisson": "the Poisson loss of a log rate",
+    "loss_smoothing": "label smoothing {share}: of the given target t the share {share} is spread over all {n} entries",
     "target_mass": "the target's entries sum to 1",
     "difference": "the difference from the target",
     "loss_collected": "collect what multiplies the output's differential",
@@ -147,6 +150,7 @@ REASONS: dict[str, str] = {
     "example_input": "the input",
     "example_state": "the state after layer {label}",
     "example_target": "the target",
+    "example_target_smoothed": "the target, smoothed by the loss",
     "example_loss": "the loss of this example",
     "fold_states": "layers {first} to {last}: their states likewise",
     "gradient_block": "delta times that Jacobian",
@@ -160,8 +164,8 @@ REASONS: dict[str, str] = {
     "gradient_shared": "every step adds to the gradient of the shared parameters",
     "delta_step": "delta times the Jacobian of layer {label}",
     # batch
-    "batch_intro": "One row for each of the {examples} examples: capital letters are the matrices of these rows, and a "
-    "number in braces names one.",
+    "batch_intro": "One row for {examples:the one example|each of the {examples} examples}: capital letters are the "
+    "matrices of these rows, and a number in braces names one.",
     "batch_reduction_mean": "The loss is the mean over the examples, so every row of the last Delta carries the factor "
     "1/{examples}.",
     "batch_reduction_sum": "The loss is the sum over the examples; every row of the last Delta is that example's own.",
@@ -210,7 +214,7 @@ REASONS: dict[str, str] = {
     "counted.",
     "cost_no_parameters": "No layer has parameters, so there is no gradient in parameters to multiply out.",
     "cost_left": "from the left, prefix shared: backpropagation",
-    "cost_algorithm_1": "the network's Jacobian first, {rows} rows, and delta last: [D]'s Algorithm 1",
+    "cost_algorithm_1": "the network's Jacobian first, {rows} {rows:row|rows}, and delta last: [D]'s Algorithm 1",
     "cost_apart": "from the left, every block by itself, nothing shared",
     "plan_left": "layer {label}'s product alone, from the left",
     "plan_right": "the same from the right",

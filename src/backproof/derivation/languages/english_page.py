@@ -15,7 +15,7 @@ REASONS: dict[str, str] = {
     "page_network": "The network",
     "page_network_lead": "Every box is a layer, as high on its left as it takes numbers in and on its right as it "
     "gives numbers out. Below it stands the shape and the structure of its Jacobian.",
-    "page_box": "Layer {layer}: {label}. {n} numbers in, {m} out; Jacobian {m} × {n}, {structure}.",
+    "page_box": "Layer {layer}: {label}. {n} {n:number|numbers} in, {m} out; Jacobian {m} × {n}, {structure}.",
     "page_box_folded": "Layers {first} to {last}, folded: the same as those written out.",
     "page_box_loss": "Loss {loss}: {value}",
     "page_layers": "layers {first}–{last}",
@@ -76,7 +76,7 @@ REASONS: dict[str, str] = {
     "page_walk_keys": "Left and right arrow keys step too.",
     "page_walk_loss": "loss",
     "page_forward": "Forward through {layers}",
-    "page_forward_says": "{n} numbers go in, {m} come out.",
+    "page_forward_says": "{n} {n:number goes|numbers go} in, {m} {m:comes|come} out.",
     "page_backward": "Backward through {layers}",
     "page_backward_says": "A row of {m} times a matrix of {m} × {n} ({structure}) is a row of {n}.",
     "page_backward_several": "Delta is multiplied by the {count} Jacobians one after the other.",

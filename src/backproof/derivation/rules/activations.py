@@ -37,6 +37,10 @@ def _scaled(factor: Any, x: Expression) -> Expression:
     return x if factor == 1 else hadamard(Number(factor), x)
 
 
+def _divided(x: Expression, divisor: Any) -> Expression:
+    return x if divisor == 1 else over(x, Number(divisor))
+
+
 def _elu(alpha: float, x: Expression) -> Cases:
     return _above(x, 0, x, _scaled(alpha, Apply("expm1", x)))
 
@@ -90,14 +94,14 @@ _TABLE: dict[str, tuple[Formula, Slope]] = {
         lambda f, x, y: _scaled(_SCALE, _above(x, 0, ONE, _scaled(_ALPHA, Apply("exp", x)))),
     ),
     "CELU": (
-        lambda f, x: _above(x, 0, x, _scaled(f.alpha, Apply("expm1", over(x, Number(f.alpha))))),
-        lambda f, x, y: _above(x, 0, ONE, Apply("exp", over(x, Number(f.alpha)))),
+        lambda f, x: _above(x, 0, x, _scaled(f.alpha, Apply("expm1", _divided(x, f.alpha)))),
+        lambda f, x, y: _above(x, 0, ONE, Apply("exp", _divided(x, f.alpha))),
     ),
     "GELU": (_gelu, _gelu_slope),
     "SiLU": (lambda f, x: Hadamard((x, Apply("sigmoid", x))), _silu_slope),
     "Mish": (lambda f, x: Hadamard((x, Apply("tanh", Apply("softplus", x)))), _mish_slope),
     "Softplus": (
-        lambda f, x: over(Apply("softplus", _scaled(f.beta, x)), Number(f.beta)),
+        lambda f, x: _divided(Apply("softplus", _scaled(f.beta, x)), f.beta),
         lambda f, x, y: Apply("sigmoid", _scaled(f.beta, x)),
     ),
     "Softsign": (lambda f, x: over(x, _bent(x)), lambda f, x, y: over(ONE, Power(_bent(x), 2))),

@@ -19,10 +19,10 @@ from ..expressions import (
     Ones,
     Symbol,
 )
-from ..naming import LOSS, TARGET
+from ..naming import GIVEN, LOSS, TARGET
 from ..sites import Site
 from .softmax import exponentials
-from .writing import Derived, Writer, differ, hadamard, inner, over, t, times, total
+from .writing import Derived, Writer, differ, hadamard, inner, over, plus, t, times, total
 
 __all__ = ["LOSS_RULES", "LossRule", "loss_rule"]
 
@@ -46,6 +46,7 @@ LossRule = Callable[[LossSite, Writer], Expression]
 
 def _cross_entropy(site: LossSite, writer: Writer) -> Expression:
     n = site.last.m
+    _smoothing(site, writer)
     e, s, shifted = exponentials(writer, site.z, n)
     mass = times(t(TARGET), Ones(n))
     logs = inner(TARGET, shifted)
@@ -59,6 +60,15 @@ def _cross_entropy(site: LossSite, writer: Writer) -> Expression:
         writer.equation(mass, Number(1), why="target_mass")
         return t(minus(p, TARGET))
     return t(minus(times(mass, p), TARGET))
+
+
+def _smoothing(site: LossSite, writer: Writer) -> None:
+    """Say how the target comes from the one that was given, where the loss smooths it."""
+    share = getattr(site.loss, "smoothing", 0.0)
+    if share:
+        n = site.last.m
+        smoothed = plus(times(Number(1 - share), GIVEN), times(Number(share / n), Ones(n)))
+        writer.equation(TARGET, smoothed, why="loss_smoothing", level=1, share=f"{share:g}", n=n)
 
 
 def _binary_cross_entropy(site: LossSite, writer: Writer) -> Expression:

@@ -19,9 +19,12 @@ def rearranged(site: Site) -> Derived:
 def dropout(site: Site) -> Derived:
     """Derive dropout: the identity, or in a training step a mask."""
     A = site.step.A
+    writer = Writer(site)
     if not isinstance(A, DiagonalOperator):
-        return rearranged(site)
-    writer, mask = Writer(site), site.helper("m", A.diagonal.reshape(-1, 1))
+        writer.equation(site.y, site.x, why="definition_dropout_off", level=1, source="shaping")
+        writer.equation(site.dy, times(Identity(site.n), site.dx), why="linear_map")
+        return writer.derived(Identity(site.n))
+    mask = site.helper("m", A.diagonal.reshape(-1, 1))
     writer.equation(site.y, hadamard(mask, site.x), why="definition_dropout", source="shaping")
     writer.equation(site.dy, differ(hadamard(mask, site.x)), why="take_differentials", level=3)
     writer.equation(site.dy, times(Diagonal(mask), site.dx), why="hadamard_is_diagonal")

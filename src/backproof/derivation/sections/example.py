@@ -4,7 +4,7 @@ from ..expressions import Equation, Map, Number, Numbers, Symbol, Transpose
 from ..figures import figure
 from ..folding import Run, ends
 from ..lines import Fold, Line, Section, words
-from ..naming import LOSS, TARGET
+from ..naming import GIVEN, LOSS, TARGET
 from ..setting import Setting
 from ..sites import Site
 
@@ -32,7 +32,8 @@ def example(setting: Setting, index: int) -> Section:
         else:
             items.append(_state(setting, setting.sites[piece]))
     assert setting.loss_value is not None
-    items.append(_given(setting, TARGET, "example_target"))
+    smoothed = GIVEN in setting.scope.values
+    items.append(_given(setting, TARGET, "example_target_smoothed" if smoothed else "example_target"))
     items.append(setting.line(Equation((LOSS, Number(setting.loss_value))), "example_loss"))
     return Section("example", words("title_example", example=index), tuple(items))
 
