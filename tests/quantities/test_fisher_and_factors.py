@@ -105,6 +105,15 @@ def test_large_matrices_use_lanczos_and_agree_with_the_dense_ones() -> None:
     agree(q.hessian(*problem(p)).eigenvalues(3, which="SA"), values[-3:], 1e-8, "smallest")
 
 
+@pytest.mark.parametrize("width", [3, 9])
+def test_eigenvalues_of_a_torch_network_are_taken_by_torch(width: int) -> None:
+    torch = pytest.importorskip("torch")
+    net = bp.Network([bp.Linear(6, width), bp.Tanh(), bp.Linear(width, 3)])
+    theta, x = net.initialize(0, like=torch.zeros(1)), torch.linspace(-1, 1, 24).reshape(4, 6)
+    values = q.ggn(net, theta, x, torch.tensor([0, 1, 2, 0]), bp.CrossEntropy()).eigenvalues(3)
+    assert torch.as_tensor(values).tolist() == values.tolist() == sorted(values.tolist(), reverse=True)
+
+
 def test_what_cannot_be_asked_is_refused() -> None:
     p = POINTS["huber"]()
     net, theta, x, y, loss = problem(p)

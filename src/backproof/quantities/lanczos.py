@@ -49,10 +49,15 @@ def eigenvalues(who: str, operator: Any, count: int, which: str, tolerance: floa
     if which not in ("LA", "SA"):
         raise OptionError(f"{who}: which={which!r}, expected 'LA', the largest, or 'SA', the smallest.")
     if size <= SMALL or count >= size - 1:
-        values = np.linalg.eigvalsh(operator @ np.eye(size, dtype=operator.dtype))[::-1]
-        return values[:count] if which == "LA" else values[-count:]
+        values = np.linalg.eigvalsh(operator @ np.eye(size, dtype=operator.dtype))
+        return _descending(values[-count:] if which == "LA" else values[:count])
     from scipy.sparse.linalg import eigsh
 
     start = np.random.default_rng(0).standard_normal(size)
     found = eigsh(operator, k=count, which=which, return_eigenvectors=False, v0=start, tol=tolerance)
-    return np.sort(found)[::-1]
+    return _descending(np.sort(found))
+
+
+def _descending(ascending: Any) -> Any:
+    """Return the numbers in a memory of their own: PyTorch takes no array that is read backwards."""
+    return ascending[::-1].copy()
