@@ -66,7 +66,12 @@ def native_faults(problem: Problem, route: Route, measured: list[Measured], orac
     for index, (raw, block, dtype) in enumerate(zip(raws, measured, problem.dtypes, strict=True)):
         # What is zero by cancellation leaves the rounding of what cancels.
         floor = 2.0**58 * epsilon(dtype) * float(np.linalg.norm(oracle.rounding(index)))
-        found.append(_native_fault(raw, block, dtype, floor))
+        cause, text = _native_fault(raw, block, dtype, floor)
+        if cause == Cause.PRECISION:
+            # Close to a minimum nothing but the rounding of the argument is left.
+            floor = 2.0**6 * epsilon(dtype) * float(np.linalg.norm(oracle.variation(index)))
+            cause, text = _native_fault(raw, block, dtype, floor)
+        found.append((cause, text))
     return found
 
 

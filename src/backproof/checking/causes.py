@@ -48,6 +48,7 @@ class Cause(StrEnum):
         WRONG_SHAPE: an array has a shape that no derivative of this argument has.
         WRONG_DTYPE: numbers of a dtype that cannot be a derivative come out.
         NOT_DIFFERENTIABLE: the function jumps, has an infinite slope, or ends at the point.
+        UNDECIDED: nothing is seen to be wrong, but the oracle's own error is as large as the derivative.
     And:
         UNKNOWN: wrong, and no correction made it fit.
     """
@@ -71,6 +72,7 @@ class Cause(StrEnum):
     WRONG_SHAPE = "wrong shape"
     WRONG_DTYPE = "wrong dtype"
     NOT_DIFFERENTIABLE = "not differentiable"
+    UNDECIDED = "undecided"
     UNKNOWN = "unknown"
 
 

@@ -23,17 +23,26 @@ class Comparison:
         off_kink: entries on a kink whose analytic value is not between the one-sided slopes.
         tolerance: how far analytic and numeric may be apart.
         ratio: their distance in tolerances.
+        undecided: entries of rows in which the oracle's own error is as large as what is to be told apart.
+        faint: entries that are right and so small that their rounding is a good part of their row.
     """
 
     wrong: Any
     off_kink: Any
     tolerance: Any
     ratio: Any
+    undecided: Any
+    faint: Any
+
+    @property
+    def wrong_at_all(self) -> bool:
+        """Whether something is wrong."""
+        return bool(self.wrong.any() or self.off_kink.any())
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not (self.wrong.any() or self.off_kink.any())
+        """Whether nothing is wrong, and all of it decided."""
+        return not (self.wrong_at_all or self.undecided.any())
 
 
 def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0, noise: Any = np.inf) -> Any:
@@ -59,28 +68,51 @@ def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0,
     return units * np.broadcast_to(rows, measured.value.shape) + others + 2 * size + 1e-300
 
 
-def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0) -> Comparison:
+def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0, most: Any = None) -> Comparison:
     """Compare a block (m, n) with the oracle's.
 
     Math:
         tolerance = floor + 8 error of the oracle + 8 noise of the derivative,
-        of which the last two are no more than a quarter of the block (or a million floors, if it is zero)
+        of which the last two are no more than a quarter of the block, or what ``most`` says if that is more
+
+    Args:
+        analytic: the block under test.
+        measured: the oracle's.
+        floor: what rounding alone may do, (m, n).
+        noise: of the derivative, (m, n).
+        most: that doubt may amount to in a block of zeros, (m, n); a million floors if absent.
     """
     with np.errstate(all="ignore"):
         doubt = 8 * np.where(np.isfinite(measured.error), measured.error, 0) + 8 * noise
         largest = np.fmax(
             np.fmax.reduce(np.abs(analytic), axis=None, initial=0.0), np.max(measured.row_scale, initial=0.0)
         )
-        tolerance = floor + np.minimum(doubt, 0.25 * largest + 2.0**20 * floor)
+        most = 2.0**20 * floor if most is None else most
+        tolerance = floor + np.minimum(doubt, 0.25 * largest + most)
         distance = np.abs(analytic - measured.value)
         ratio = np.where(np.isnan(distance), np.inf, distance / tolerance)
-        undecided = ~np.isfinite(measured.error) & ~measured.kink
-        wrong = (ratio > 1) & ~measured.kink & ~undecided
+        endless = ~np.isfinite(measured.error) & ~measured.kink
+        wrong = (ratio > 1) & ~measured.kink & ~endless
         # The derivative's noise is left out here: beside a kink it is the jump itself.
         slack = floor + 1e-3 * np.maximum(np.abs(measured.low), np.abs(measured.high))
         inside = (analytic >= measured.low - slack) & (analytic <= measured.high + slack)
     off_kink = measured.kink & np.isfinite(measured.low) & np.isfinite(measured.high) & ~inside
-    return Comparison(wrong, off_kink, tolerance, np.where(measured.kink | undecided, 0, ratio))
+    ratio = np.where(measured.kink | endless, 0, ratio)
+    settled = ~(measured.kink | endless | wrong)
+    return Comparison(wrong, off_kink, tolerance, ratio, *_blurred(analytic, measured, tolerance, noise, settled))
+
+
+def _blurred(analytic: Any, measured: Measured, tolerance: Any, noise: Any, settled: Any) -> tuple[Any, Any]:
+    """Return of what seems right the entries that the oracle cannot tell, and those that rounding alone leaves open.
+
+    A row that is no more than the rounding of its block, or than its own noise, is a zero: nothing is to be told there.
+    """
+    rows = np.fmax(np.fmax.reduce(np.abs(analytic), axis=1, keepdims=True, initial=0.0), measured.row_scale)
+    block = float(np.max(rows, initial=0.0))
+    zero = rows <= 2.0**8 * 2.0**-52 * block
+    given = np.fmax.reduce(np.abs(analytic) > 16 * noise, axis=1, keepdims=True, initial=False)
+    rough = settled & (8 * measured.error > 0.5 * rows) & given & ~zero
+    return rough, settled & ~rough & (tolerance > 0.25 * rows) & (rows > 0)
 
 
 def rounding_noise(
@@ -120,11 +152,49 @@ def bending(block: Callable[[float, Any], Any], analytic: Any, directions: list[
     return worst
 
 
-def inherited(change: Any, analytic: Any, size: Any) -> Any:
-    """Return what rounding of the argument and of the function's value does to a derivative made of them, (m, n).
+def grain(block: Callable[[float, Any], Any], center: Any, directions: list[Any]) -> Any:
+    """Return what a derivative shows of the rounding of values it is made of, (m, n): steps, where they are wide.
 
     Math:
-        |dJ/dx| eps |x| for a formula in x; |dJ/dy| eps |y| = |dJ/dx| / |J| eps |y| for one in y, such as s (1 - s)
+        the fourth difference at 1/2, 1/8, 1/32 and 1/128 of a natural step: smooth change is 256 times less each time
+        and counts as little as the finest of them, the steps that 1 - s takes near s = 1 keep their size or vanish
+
+    Args:
+        block: (t, direction) -> the block (m, n) at the point moved by t along the direction.
+        center: the block at the point.
+        directions: some.
+    """
+    worst = np.zeros(center.shape)
+    for direction in directions:
+        seen = [
+            fourth_difference([block(step * d, direction) for step in AROUND], center)
+            for d in (2.0**-1, 2.0**-3, 2.0**-5, 2.0**-7)
+        ]
+        kept = seen[0]
+        for coarse, fine in itertools.pairwise(seen):
+            # Far more than 256 times less is a step that is not in sight any longer.
+            kept = np.where((coarse > 64 * fine) & (coarse < 2.0**14 * fine), fine, kept)
+        worst = np.fmax(worst, kept)
+    return worst
+
+
+def of_argument(change: Any) -> Any:
+    """Return what rounding of the argument does to a derivative, (m, n).
+
+    Math:
+        |dJ/dx| eps |x|
+
+    Args:
+        change: of the derivative per natural step.
+    """
+    return 2 * 2.0**-52 * change
+
+
+def of_value(change: Any, analytic: Any, size: Any) -> Any:
+    """Return what rounding of the function's value does to a derivative made of it, such as s (1 - s), (m, n).
+
+    Math:
+        |dJ/dy| eps |y| = |dJ/dx| / |J| eps |y|
 
     Args:
         change: of the derivative per natural step.
@@ -133,4 +203,4 @@ def inherited(change: Any, analytic: Any, size: Any) -> Any:
     """
     with np.errstate(all="ignore"):
         steepness = np.fmin(np.where(analytic == 0, 0, change / np.abs(analytic)), 64)
-    return 4 * 2.0**-52 * change + 2 * size * steepness
+    return size + 2 * size * steepness

@@ -18,7 +18,7 @@ METHODS = {
     "complex": "complex steps, exact to rounding",
     "differences": "central differences with Richardson extrapolation",
 }
-UNSURE = (Cause.NOT_DIFFERENTIABLE, Cause.NOT_FINITE, Cause.KINKS_ONLY)
+UNSURE = (Cause.NOT_DIFFERENTIABLE, Cause.NOT_FINITE, Cause.KINKS_ONLY, Cause.UNDECIDED)
 """Causes that say more about a point drawn at random than about the derivative."""
 
 ENTRIES, LINES = 40_000, 1_500
@@ -176,8 +176,10 @@ def _report(
     problem: Problem, oracle: str, blocks: list[Block], complaints: list[Complaint], notes: list[str]
 ) -> Report:
     wrong = [block for block in blocks if not block.ok]
-    known = [block.cause for block in wrong if block.cause not in (None, Cause.UNKNOWN)]
-    cause = known[0] if known else (Cause.UNKNOWN if wrong else None)
+    known = [block.cause for block in wrong if block.cause not in (None, Cause.UNKNOWN, Cause.UNDECIDED)]
+    doubtful = bool(wrong) and all(block.cause == Cause.UNDECIDED for block in wrong)
+    vague = Cause.UNDECIDED if doubtful else Cause.UNKNOWN if wrong else None
+    cause = known[0] if known else vague
     cause = complaints[0].cause if complaints else cause
     texts = tuple(dict.fromkeys(complaint.text for complaint in complaints))
     return Report(not wrong and not complaints, cause, problem.title, oracle, tuple(blocks), texts, tuple(notes))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .beyond import native_faults, nonlinearity
 from .causes import Cause, Evidence, Finding
-from .comparing import Comparison, bending, compare, floor_of, inherited, rounding_noise
+from .comparing import Comparison, bending, compare, floor_of, grain, of_argument, of_value, rounding_noise
 from .diagnosis import diagnose
 from .heat import heat_of
 from .measuring import Measured, Oracle
@@ -90,17 +90,21 @@ class Judge:
         if native > 2.0**-52:
             spacing = max(spacing, epsilon(raw.dtype))
         measured, size = self.measured[index], self.oracle.rounding(index)
-        comparison = compare(analytic, measured, floor_of(measured, spacing, native, size, 0.0))
-        if not comparison.ok:
+        comparison = compare(analytic, measured, floor_of(measured, spacing, native, 0.0, 0.0))
+        if not comparison.ok or comparison.faint.any():
             # Before anything is called wrong: a second opinion of the oracle, and the derivative's rounding noise.
             # What is off by a million tolerances is no rounding, so a glance at the noise will do for it.
             rough = compare(analytic, measured, floor_of(measured, spacing, native, size))
             self._gross = bool(np.nanmax(rough.ratio, initial=0.0) > 1e6)
             measured = self._second_opinion(index)
             noise = self._noise(route, index, analytic)
-            size = size + self._inherited(route, index, analytic, size)
-            floor = floor_of(measured, spacing, native, size, self.oracle.noise_per_step(index))
-            comparison = compare(analytic, measured, floor, noise)
+            argument, value = self._inherited(route, index, analytic, size)
+            wide = floor_of(measured, spacing, native, argument + value, self.oracle.noise_per_step(index))
+            # In a block of zeros, what is seen to be noise is one, up to a part of what the function does close by.
+            most = 2.0**20 * wide + 2.0**-20 * self.oracle.variation(index)
+            value = self._shown(route, index, analytic, measured, value, noise)
+            floor = floor_of(measured, spacing, native, argument + value, self.oracle.noise_per_step(index))
+            comparison = compare(analytic, measured, floor, noise, most)
         return replace(comparison, off_kink=comparison.off_kink | self._off_joint_kinks(index, analytic))
 
     def _second_opinion(self, index: int) -> Measured:
@@ -139,10 +143,24 @@ class Judge:
 
         return dense
 
-    def _inherited(self, route: Route, index: int, analytic: Any, size: Any) -> Any:
+    def _inherited(self, route: Route, index: int, analytic: Any, size: Any) -> tuple[Any, Any]:
+        """Return what rounding of the argument, and of the function's value, may do to the derivative, (m, n)."""
         if self._gross or self.oracle.precision == NATIVE:
-            return 0.0
-        return inherited(bending(self._given(route, index, analytic), analytic, self._directions()), analytic, size)
+            return 0.0, size
+        change = bending(self._given(route, index, analytic), analytic, self._directions())
+        return of_argument(change), of_value(change, analytic, size)
+
+    def _shown(self, route: Route, index: int, analytic: Any, measured: Measured, value: Any, noise: Any) -> Any:
+        """Return how much of the rounding of the function's value the derivative shows, (m, n).
+
+        A derivative made of the value, such as s (1 - s), shows it in steps; one that is smooth has none of it, however
+        large the value is. One that is zero far around shows nothing, so it must be far below.
+        """
+        if self._gross or self.oracle.precision == NATIVE:
+            return value
+        shown = 16 * (noise + grain(self._given(route, index, analytic), analytic, self._directions()))
+        vanished = (analytic == 0) & (np.abs(measured.value) <= 2.0**-8 * value)
+        return np.where(vanished, value, np.minimum(value, shown))
 
     def _noise(self, route: Route, index: int, analytic: Any, spacings: tuple[float, ...] = ()) -> Any:
         spacing = self.problem.native_epsilon
@@ -192,7 +210,8 @@ class Judge:
         self.problems.append(f"the {route.kind} in {name!r} has shape {came}, expected {expected}")
         everything = np.ones(measured.value.shape, bool)
         floor = floor_of(measured, 2.0**-52, self.problem.native_epsilon)
-        comparison = Comparison(everything, ~everything, floor + 8 * measured.error, everything * np.inf)
+        tolerance = floor + 8 * measured.error
+        comparison = Comparison(everything, ~everything, tolerance, everything * np.inf, ~everything, ~everything)
         finding = self._why(route, index, raw, comparison)
         if finding.cause == Cause.UNKNOWN:
             finding = Finding(Cause.WRONG_SHAPE, f"shape {came} came, expected {expected}")
@@ -200,6 +219,9 @@ class Judge:
 
     def _why(self, route: Route, index: int, raw: Raw, comparison: Comparison) -> Finding:
         measured, problem = self.measured[index], self.problem
+        if not comparison.wrong_at_all:
+            count, size = int(comparison.undecided.sum()), comparison.undecided.size
+            return Finding(Cause.UNDECIDED, f"the oracle's own error is as large as {count} of {size} entries")
         if not comparison.wrong.any():
             return Finding(Cause.KINKS_ONLY, "right elsewhere, but on a kink outside the slopes from both sides")
         if not np.isfinite(raw.numbers).all():
@@ -245,12 +267,15 @@ class Judge:
     ) -> Block:
         measured, shape = self.measured[index], self.problem.points[index].shape
         ratio = np.where(comparison.off_kink, np.maximum(comparison.ratio, 1e3), comparison.ratio)
+        if not comparison.wrong_at_all:
+            ratio = np.where(comparison.undecided, ratio + 1.0, np.where(comparison.faint, 0.0, ratio))
         place, relative, a, n, tolerance = None, 0.0, 0.0, 0.0, 0.0
         if ratio.size:
             i, j = divmod(int(np.argmax(np.where(np.isnan(ratio), np.inf, ratio))), ratio.shape[1])
             place = self.oracle.place(index, i, j)
             a, n, tolerance = float(analytic[i, j]), float(measured.value[i, j]), float(comparison.tolerance[i, j])
-            apart = 0.0 if measured.kink[i, j] and not comparison.off_kink[i, j] else abs(a - n)
+            settled = comparison.faint[i, j] or (measured.kink[i, j] and not comparison.off_kink[i, j])
+            apart = 0.0 if settled else abs(a - n)
             relative = apart / (float(measured.row_scale[i, 0]) or float(np.abs(analytic[i]).max()) or 1.0)
         return Block(
             name=self.problem.names[index],
@@ -269,7 +294,9 @@ class Judge:
             residual=None if finding is None else finding.residual,
             out_shape=self.oracle.out_shape,
             in_shape=shape,
-            heat=() if comparison.ok else heat_of(_pictured(ratio, shape)),
+            undecided=int(comparison.undecided.sum()),
+            faint=int(comparison.faint.sum()),
+            heat=() if not comparison.wrong_at_all else heat_of(_pictured(ratio, shape)),
         )
 
 

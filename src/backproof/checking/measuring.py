@@ -7,11 +7,14 @@ from typing import Any, final
 
 import numpy as np
 
-from .oracles import FIRST_STEP, Slope, complex_step, kinks_at, noise_of, richardson
+from .oracles import FIRST_STEP, Slope, complex_step, kinks_at, noise_of, richardson, safely
 from .problems import COMPLEX, DOUBLE, Points, Problem, epsilon
 
 SPACINGS = (2.0**-46, 2.0**-38, 16 * 2.0**-23)
 """Relative spacings at which noise is looked for: that of float64, and of float32 hidden inside."""
+
+REACHES = (1.0, 1.0, 2.0, 2.0**10, 2.0**20, 2.0**30)
+"""How many natural steps away an oracle is tried where differences tell nothing at the point itself."""
 
 
 @final
@@ -97,6 +100,16 @@ class Oracle:
         self.measure_noise()
         return self.noise[:, None] / self.scales[block].reshape(1, -1)
 
+    def variation(self, block: int) -> Any:
+        """Return how much the value changes in a quarter of a natural step, as a slope, (m, n); at minima, too."""
+        columns = []
+        for entry in range(self.points[block].size):
+            f, scale = self.along(self.column(block, entry)), self.scales[block].reshape(-1)[entry]
+            ends = [np.abs(safely(f, t, self.center) - self.center) for t in (FIRST_STEP, -FIRST_STEP)]
+            change = np.fmax(*ends) / (FIRST_STEP * scale)
+            columns.append(np.where(np.isfinite(change), change, 0))
+        return np.stack(columns, axis=1) if columns else np.zeros((self.center.size, 0))
+
     def random_direction(self) -> list[Any]:
         """Return a direction in which every entry moves by about its own scale, no two alike: ties come apart."""
         return [s * self.random.normal(size=s.shape) for s in self.scales]
@@ -106,36 +119,64 @@ class Oracle:
         if self._noisy:
             return
         self._noisy = True
-        spacings = SPACINGS if self.precision == DOUBLE else (4 * self.moved, 16 * self.moved)
-        seen = [noise_of(self.along(self.random_direction()), self.center, spacings) for _ in range(2)]
+        seen = [self._noise_along(self.random_direction()) for _ in range(2)]
         self.noise = np.maximum(self.noise, 2 * np.maximum(*seen))
+
+    def _noise_along(self, direction: Points) -> Any:
+        spacings = SPACINGS if self.precision == DOUBLE else (4 * self.moved, 16 * self.moved)
+        return noise_of(self.along(direction), self.center, spacings)
 
     # -- the method ---------------------------------------------------------------------------------------
 
     def _choose(self, wanted: str) -> str:
         """Return the method, after comparing it with differences along one random direction."""
         exact = self.problem.exact is not None and self.precision == DOUBLE
-        if exact and wanted in ("auto", "autodiff") and self._agrees(self._exact_along):
+        if exact and wanted in ("auto", "autodiff") and self._agrees(Oracle._exact_along):
             return "autodiff"
         complex_too = self.problem.complex_steps and self.precision == DOUBLE and wanted in ("auto", "complex")
-        if complex_too and self._agrees(self._complex_along):
+        if complex_too and self._agrees(Oracle._complex_along):
             return "complex"
         self.measure_noise()
         return "differences"
 
-    def _agrees(self, push: Callable[[Points], Any]) -> bool:
-        """Whether a method agrees with differences, for every output along some direction where these are sharp."""
+    def _agrees(self, push: Callable[["Oracle", Points], Any]) -> bool:
+        """Whether a method agrees with differences: here, and close by where these tell nothing, as at a minimum."""
         decided = np.zeros(self.center.shape, bool)
+        if not self._consistent(push, decided):
+            return False
+        for reach in REACHES:
+            if decided.all():
+                break
+            there = self._moved(reach)
+            # What cannot be evaluated there tells nothing.
+            if there is not None and not there._consistent(push, decided, otherwise=True):
+                return False
+        return bool(decided.all())
+
+    def _moved(self, reach: float) -> "Oracle | None":
+        """Return the oracle at a point some natural steps away, None where the function refuses it."""
+        there = copy.copy(self)
+        there.points = tuple(p + reach * v for p, v in zip(self.points, self.random_direction(), strict=True))
+        there.scales = [reach * scale for scale in self.scales]
+        value = safely(there.along([None] * len(self.points)), 0.0, self.center)
+        there.center, there.noise = value, 2 * max(self.moved, epsilon(self.dtype)) * np.abs(value)
+        return there if np.isfinite(value).all() else None
+
+    def _consistent(self, push: Callable[["Oracle", Points], Any], decided: Any, otherwise: bool = False) -> bool:
+        """Whether a method does not contradict differences; ``otherwise`` where it fails.
+
+        Marks in ``decided`` the outputs in which it agrees with differences that are sharp, along some direction.
+        """
         for _ in range(3):
             direction = self.random_direction()
             try:
                 with np.errstate(all="ignore"):
-                    fast = push(direction)
+                    fast = push(self, direction)
             except Exception:
                 # Whatever code says to complex or traced numbers, it only means that this oracle does not serve.
-                return False
+                return otherwise
             if fast.shape != self.center.shape or not np.isfinite(fast).all():
-                return False
+                return otherwise
             slow = richardson(self.along(direction), self.center, self.noise, self.moved, 0.5 * FIRST_STEP)
             size = max(float(np.max(np.abs(fast), initial=0.0)), float(np.nanmax(np.abs(slow.value), initial=0.0)))
             close = np.abs(fast - slow.value) <= 16 * slow.error + 1e-9 * np.abs(fast) + 1e-11 * size
@@ -144,8 +185,8 @@ class Oracle:
                 return False
             decided |= between | (close & (slow.error <= 1e-7 * size + 1e-300))
             if decided.all():
-                return True
-        return False
+                break
+        return True
 
     def _exact_along(self, direction: Points) -> Any:
         blocks = self._exact_blocks()
@@ -224,7 +265,10 @@ class Oracle:
             # The step is that of the whole array, beyond which this entry may leave the function's domain.
             shrunk = 2.0 ** np.floor(np.log2(own)) / scale
             column, scale = [None if v is None else v * shrunk for v in column], scale * shrunk
-            slope = self.slope(column, first)
+            # Noise that was seen in steps of the whole array may be a kink that lies beyond this entry's own.
+            least = 2 * max(self.moved, epsilon(self.dtype)) * np.abs(self.center)
+            noise = np.minimum(self.noise, np.maximum(least, 2 * self._noise_along(column)))
+            slope = richardson(self.along(column), self.center, noise, self.moved, first)
         value, error, kink, low, high = slope
         return value / scale, error / scale, kink, low / scale, high / scale
 

@@ -44,8 +44,8 @@ def page(report: "Report") -> str:
 
 def _section(report: "Report", level: int) -> str:
     """Return one report, with that on the layer at fault below it."""
-    cause = "" if report.cause is None else f": {escape(str(report.cause))}"
-    verdict = "right" if report.ok else "wrong"
+    verdict = report.verdict
+    cause = "" if report.cause is None or verdict == "undecided" else f": {escape(str(report.cause))}"
     mark = "good" if report.ok else "bad"
     parts = [
         f'<h{level}>{escape(report.title)}: <span class="{mark}">{verdict}{cause}</span></h{level}>',
@@ -82,6 +82,8 @@ def _row(block: "Block") -> str:
     what = "probes" if block.probed else "entries"
     verdict = '<span class="good">right</span>'
     if not block.ok:
+        verdict = f'<span class="bad">{block.undecided} of {block.entries} {what} undecided</span>'
+    if block.wrong or not (block.ok or block.undecided):
         verdict = f'<span class="bad">{block.wrong} of {block.entries} {what} wrong</span>'
     if block.kinks:
         verdict += f", {block.kinks} on a kink"

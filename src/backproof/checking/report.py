@@ -35,6 +35,8 @@ class Block:
         in_shape: of the argument.
         heat: errors in tolerances, as decimal logarithms, thinned to a small picture: rows of numbers or None.
         probed: whether random probes stand for the entries.
+        undecided: number of entries that the oracle cannot tell, for its own error is as large as they are.
+        faint: number of entries that are right, and zero to rounding; the relative error leaves them out.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Block:
     in_shape: tuple[int, ...]
     heat: tuple[tuple[float | None, ...], ...] = ()
     probed: bool = False
+    undecided: int = 0
+    faint: int = 0
 
     @property
     def entry(self) -> str:
@@ -106,6 +110,14 @@ class Report:
     def __bool__(self) -> bool:
         return self.ok
 
+    @property
+    def verdict(self) -> str:
+        """``"right"``, ``"wrong"``, or ``"undecided"`` where nothing is seen to be wrong and not all can be told."""
+        if self.ok:
+            return "right"
+        doubts = {block.cause for block in self.blocks if not block.ok}
+        return "undecided" if doubts == {Cause.UNDECIDED} and not self.problems else "wrong"
+
     def __str__(self) -> str:
         return self.text()
 
@@ -122,8 +134,8 @@ class Report:
 
     def text(self) -> str:
         """Return the report for a terminal."""
-        verdict = "right" if self.ok else "WRONG"
-        cause = "" if self.cause is None else f": {self.cause}"
+        verdict = "right" if self.ok else self.verdict.upper()
+        cause = "" if self.cause is None or self.verdict == "undecided" else f": {self.cause}"
         lines = [f"{self.title}: {verdict}{cause}", f"  compared with {self.oracle}"]
         if self.layer is not None:
             lines.append(f"  the layer at fault: {self.layer}")
@@ -139,6 +151,7 @@ class Report:
         """Return the report as plain data for JSON."""
         return {
             "ok": self.ok,
+            "verdict": self.verdict,
             "cause": None if self.cause is None else str(self.cause),
             "title": self.title,
             "oracle": self.oracle,
@@ -177,19 +190,26 @@ def _block_lines(block: Block) -> list[str]:
     head = f"  {block.name} ({block.route})"
     kinks = f", {block.kinks} on a kink" if block.kinks else ""
     if block.ok:
-        return [f"{head}: right, largest relative error {block.relative_error:.1e}{kinks}"]
+        faint = f", {block.faint} of {block.entries} entries zero to rounding" if block.faint else ""
+        return [f"{head}: right, largest relative error {block.relative_error:.1e}{faint}{kinks}"]
+    if block.cause == Cause.UNDECIDED:
+        return [f"{head}: undecided, {block.detail}", f"    {_worst(block)}"]
     what = "probes" if block.probed else "entries"
     lines = [f"{head}: {block.wrong} of {block.entries} {what} wrong, relative error {block.relative_error:.1e}{kinks}"]
     if block.index is not None:
-        lines.append(
-            f"    worst at {block.entry}: analytic {block.analytic:.6g}, numeric {block.numeric:.6g}, "
-            f"tolerance {block.tolerance:.1e}"
-        )
+        lines.append(f"    {_worst(block)}")
     left = "" if block.residual is None else f" (then within {block.residual:.1e})"
     if block.cause is not None:
         detail = f": {block.detail}{left}" if block.detail else ""
         lines.append(f"    likely cause: {block.cause}{detail}")
     return lines + [f"    {line}" for line in text_map(block.heat)]
+
+
+def _worst(block: Block) -> str:
+    return (
+        f"worst at {block.entry}: analytic {block.analytic:.6g}, numeric {block.numeric:.6g}, "
+        f"tolerance {block.tolerance:.1e}"
+    )
 
 
 def _finite(value: Any) -> Any:

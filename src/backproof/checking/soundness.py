@@ -59,9 +59,11 @@ def differentiability(
         bounded = np.isfinite(block.low) & np.isfinite(block.high)
         # Where even the best difference is off by a part of the largest entry, there is nothing to converge to.
         size = float(np.max(block.row_scale, initial=0.0))
-        ends = ~(block.error <= loosest * size + 1e6 * oracle.rounding(index) + 1e-300) & ~block.kink | (
-            block.kink & ~bounded
-        )
+        rough = ~(block.error <= loosest * size + 1e6 * oracle.rounding(index) + 1e-300) & ~block.kink
+        if rough.any():
+            # At a minimum the slopes are nothing beside what the function does close by.
+            rough &= ~(block.error <= 1e-4 * loosest * oracle.variation(index))
+        ends = rough | (block.kink & ~bounded)
         if ends.any():
             place = first(ends.any(axis=0).reshape(point.shape))
             where = f"in {name}{place} at this point, or too steep"
