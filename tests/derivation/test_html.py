@@ -208,7 +208,7 @@ def test_a_page_speaks_another_language_wherever_it_is_translated() -> None:
     finally:
         LANGUAGES.pop("yy")
     unused = {"image", "box_folded", "layers", "folded", "run", "backward_several", "target_long", "too_large"}
-    unused |= {"reduced", "kronecker", "gradient_shape", "gradient_block", "block", "norm"}
+    unused |= {"reduced", "kronecker", "gradient_shape", "gradient_block", "norm"}
     unused |= {key.removeprefix("page_") for key in translated if key.startswith(("page_training", "page_flow"))}
     unused |= {"validation_loss", "epoch"}
     shown = {"structure_dense", "structure_kronecker", "structure_identity"}

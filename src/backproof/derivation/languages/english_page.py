@@ -91,7 +91,6 @@ REASONS: dict[str, str] = {
     "page_delta_column": "delta as a column",
     "page_input_row": "the layer's input as a row",
     "page_gradient_of": "gradient of {name}",
-    "page_block": "B of {name}",
     "page_gradient_outer": "The Kronecker factor makes it one column times one row: every entry is a delta times an "
     "input.",
     "page_gradient_shape": "Delta times B, in the parameter's own shape.",
