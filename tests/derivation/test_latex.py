@@ -74,11 +74,12 @@ def test_random_networks_of_all_layers_compile(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("notation", ["ours", "D", "O"])
-def test_a_network_that_acts_at_places_is_typeset_in_every_notation(notation: str) -> None:
+def test_a_network_that_acts_at_places_compiles_in_every_notation(notation: str, tmp_path: Path) -> None:
     net = bp.Network([bp.Linear(3, 4), bp.Tanh(), bp.Flatten(), bp.Linear(8, 2)])
     x = np.random.default_rng(0).normal(size=(3, 2, 3))
     source = explain(net, net.initialize(0, dtype="float64"), x, np.zeros((3, 2)), notation=notation).latex()
     assert r"\widehat{\Delta}" in source
+    assert pdflatex(source, tmp_path).overfull() == []
 
 
 def test_the_table_of_layers_speaks_the_notation_of_the_derivation() -> None:

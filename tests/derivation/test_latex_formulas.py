@@ -25,6 +25,7 @@ SAMPLES: dict[str, tuple[e.Expression, str]] = {
     "tilde": (e.Symbol("W", "1", accent="tilde"), r"\tilde{W}_{1}"),
     "bar": (e.Symbol("loss", accent="bar"), r"\overline{\mathrm{loss}}"),
     "hat": (e.Symbol("Delta", "1", accent="hat"), r"\widehat{\Delta}_{1}"),
+    "hat of [D]": (e.Transpose(e.Symbol("A", "", "[1]", accent="hat")), r"{{}\widehat{A}^{[1]}}^{\top}"),
     "Greek": (e.Symbol("delta", "theta"), r"\delta_{\theta}"),
     "word": (e.Symbol("loss", kind="scalar"), r"\mathrm{loss}"),
     "block": (e.Symbol("B", "2.0,W"), "B_{2.0,W}"),

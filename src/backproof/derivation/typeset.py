@@ -61,6 +61,8 @@ def _(node: e.Symbol) -> Piece:
     low, high = script(node.subscript), script(node.superscript)
     tex += f"_{{{low.tex}}}" if node.subscript else ""
     tex += f"^{{{high.tex}}}" if node.superscript else ""
+    # TeX unwraps a group that is one accent, so that a transpose would be its second superscript.
+    tex = f"{{}}{tex}" if node.accent and node.superscript else tex
     return Piece(tex, base.width + max(low.width, high.width))
 
 
