@@ -61,7 +61,7 @@ def opened(browser: Any, file: Path, **options: Any) -> Iterator[Any]:
     context = browser.new_context(**options)
     try:
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(20_000)
         watch = Watch(file.as_uri())
         page.on("request", watch._request)
         page.on("console", watch._message)
