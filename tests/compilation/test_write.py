@@ -257,6 +257,11 @@ def test_what_cannot_be_written_is_named() -> None:
         write(DIGITS, bp.CrossEntropy(), (63,))
     with pytest.raises(OptionError, match="expected a loss"):
         write(DIGITS, "CrossEntropy", (64,))  # type: ignore[arg-type]
+    with pytest.raises(
+        OptionError, match=r"write: input_shape=64, expected whole numbers, as in \(28, 28\) or \(64,\)\."
+    ):
+        write(DIGITS, bp.CrossEntropy(), 64)  # type: ignore[arg-type]
+    assert write(DIGITS, bp.CrossEntropy(), [64]) == write(DIGITS, bp.CrossEntropy(), (64,))  # type: ignore[arg-type]
 
 
 def test_infinite_numbers_are_valid_python() -> None:

@@ -17,7 +17,7 @@ from ..network import Network
 from ..parameters import Parameters
 from .lowering import LIBRARIES, Variant, require_kernels, variant
 from .program import Trace
-from .shapes import first_targets, input_shape_of
+from .shapes import first_targets, input_shape_of, is_length, require_input_shape
 from .sizes import UntraceableError
 
 __all__ = ["Program", "compile"]
@@ -63,16 +63,12 @@ def compile(
     require_loss("compile", loss)
     if library not in LIBRARIES:
         raise OptionError(f"compile: library={library!r:.40}, expected one of {', '.join(LIBRARIES)}.")
-    if batch is not None and not _is_length(batch):
+    if batch is not None and not is_length(batch):
         raise OptionError(f"compile: batch={batch!r:.40}, expected a whole number of at least 1, or None.")
     require_kernels("compile", kernels, library)
-    if input_shape is not None and not (isinstance(input_shape, tuple | list) and all(map(_is_length, input_shape))):
-        raise OptionError(f"compile: input_shape={input_shape!r:.40}, expected whole numbers, as in (28, 28).")
+    if input_shape is not None:
+        input_shape = require_input_shape("compile", input_shape)
     return Program(net, loss, batch, _floating(dtype), library, input_shape, kernels=kernels)
-
-
-def _is_length(number: Any) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def _floating(dtype: Any) -> Any:

@@ -4,13 +4,30 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..layers import Layer
 from ..layers.elementwise import Elementwise
 from ..losses import CrossEntropy, Loss
 from ..network import Network
 
-__all__ = ["first_targets", "input_shape_of"]
+__all__ = ["first_targets", "input_shape_of", "is_length", "require_input_shape"]
+
+
+def is_length(number: Any) -> bool:
+    """Whether a number may be the length of an axis."""
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
+
+
+def require_input_shape(who: str, shape: Any) -> tuple[int, ...]:
+    """Return the shape of one input as a tuple.
+
+    Raises:
+        OptionError: it is no tuple or list of lengths.
+    """
+    if not isinstance(shape, tuple | list) or not all(map(is_length, shape)):
+        hint = f" or ({shape},)" if is_length(shape) else ""
+        raise OptionError(f"{who}: input_shape={shape!r:.40}, expected whole numbers, as in (28, 28){hint}.")
+    return tuple(shape)
 
 
 def input_shape_of(net: Network) -> tuple[int, ...] | None:

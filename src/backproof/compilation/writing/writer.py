@@ -14,6 +14,7 @@ from ...losses import BinaryCrossEntropy, CrossEntropy, Loss, Poisson
 from ...losses.base import require_loss
 from ...network import Network
 from ..program import Trace
+from ..shapes import require_input_shape
 from ..sizes import UntraceableError, text
 from ..tracing import Targets, trace
 from .idioms import Idiom, idiom
@@ -60,7 +61,8 @@ def write(
         program: the name that its own text calls it by.
 
     Raises:
-        OptionError: an unknown library or purpose, or a layer that cannot be written; the message names it.
+        OptionError: an unknown library or purpose, an input shape that is none, or a layer that cannot be written;
+            the message names it.
         ShapeError: the layers do not take the input shape.
 
     Source: [O], named in docs/mathematics.md, exemplifies the algorithm in code; this is the code of one's own network.
@@ -69,6 +71,7 @@ def write(
     if what not in PURPOSES:
         raise errors.unknown_name("purpose", str(what), PURPOSES)
     require_loss("write", loss)
+    input_shape = require_input_shape("write", input_shape)
     outputs = net.output_shape(input_shape)
     function = _function(_traced(net, loss, input_shape, dtype, what), said, what)
     head = _filled(HEADS[library], imports=_imports(said, function, dtype))
