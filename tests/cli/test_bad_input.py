@@ -356,3 +356,42 @@ def test_a_file_that_is_no_model_is_called_so(cli: Run, table: Path) -> None:
 
 def test_a_question_ends_without_a_full_stop(cli: Run) -> None:
     assert "?." not in cli("trian").error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--task", "regression", "--loss", "Poisson"],
+            "t.csv, data row 3 (from 1, without a header), column 'y': the",
+        ),
+        (["--drop", "y"], "--drop y: it is the target"),
+        (["--threads", "0"], "--threads is 0, expected at least 1"),
+    ],
+)
+def test_what_the_target_does_not_allow_is_said_before_the_training(cli: Run, arguments: list[str], words: str) -> None:
+    Path("t.csv").write_text("a,y\n" + "".join(f"{i},{-2 if i == 2 else i % 7 + i}\n" for i in range(40)))
+    assert words in cli("train", "t.csv", "--target", "y", *arguments, *FAST, "-o", "m.bp").error
+    assert not Path("m.bp").exists()
+
+
+def test_options_are_checked_before_the_data_are_read(cli: Run) -> None:
+    assert "--threads" in cli("train", "missing.csv", "--target", "y", "--threads", "0", "-o", "m.bp").error
+
+
+def test_counts_taken_for_classes_are_told_of_the_task(cli: Run) -> None:
+    Path("t.csv").write_text("a,y\n" + "".join(f"{i},{i % 5 if i else 11}\n" for i in range(40)))
+    train = ("train", "t.csv", "--target", "y", *FAST, "-o", "m.bp")
+    said = cli(*train).error
+    assert "class '11' has 1 of the rows" in said
+    assert "say --task regression if the target is a number" in said
+    assert "stratify" not in said
+    assert "--task regression" not in cli(*train, "--task", "classification").error
+    assert cli(*train, "--task", "regression").code == 0
+
+
+def test_a_misspelt_size_of_a_layer_is_named(cli: Run) -> None:
+    Path("n.toml").write_text('layers = [{layer = "Linear", outfeatures = 8}, {layer = "Linear"}]')
+    said = cli("summary", "n.toml", "--input", "4", "--outputs", "2").error
+    assert "unknown setting of Linear 'outfeatures'" in said
+    assert "Did you mean 'out_features'" in said

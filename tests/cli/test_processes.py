@@ -196,14 +196,29 @@ def test_a_reader_that_leaves_early_is_no_error(process: Start, model: Path, tmp
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-@pytest.mark.parametrize("verb", ["predict", "evaluate", "summary"])
+@pytest.mark.parametrize("verb", ["predict", "evaluate", "summary", "explain"])
 def test_a_full_standard_output_is_one_line(process: Start, model: Path, table: Path, verb: str) -> None:
     with open("/dev/full", "wb") as full:
         arguments = [verb, model, *([table] if verb != "summary" else [])]
         code, _, err = finished(process(arguments, stdout=full))
     assert code == 1
     assert [line for line in err.splitlines() if not line.startswith("note")] == [err.splitlines()[-1]]
-    assert "No space left on device" in err
+    assert "cannot write to standard output: No space left on device" in err
+
+
+def test_ctrl_c_while_the_modules_are_imported_is_one_line(process: Start) -> None:
+    broken = "import sys, types; sys.modules['backproof.cli.application'] = Interrupting('application')"
+    script = (
+        "import types\n"
+        "class Interrupting(types.ModuleType):\n"
+        "    def __getattr__(self, name):\n"
+        "        raise KeyboardInterrupt\n"
+        f"{broken}\n"
+        "from backproof.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "backproof: error: interrupted\n")
 
 
 def limit_files() -> None:

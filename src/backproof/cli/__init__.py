@@ -10,6 +10,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit codes: 0 fine, 1 an error of backproof's own (one line on standard error), 2 wrong usage, 130 interrupted,
     141 the reader of standard output has gone.
     """
-    from .application import run
+    try:
+        from .application import run
 
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        # Before ``run`` listens: while the modules are imported.
+        print("backproof: error: interrupted", file=sys.stderr)
+        code = 130
+    sys.exit(code)

@@ -15,6 +15,8 @@ from .console import one_line
 
 FINE, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
+
 _ABOUT = """Backpropagation as a product of Jacobian matrices: train, predict, evaluate, summarize,
 measure, explain, prove, certify.
 
@@ -102,6 +104,9 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if error.errno == errno.EPIPE:
             return _quiet()
+        if error.filename is None and error.errno in _FULL:
+            # Files are written by name; what has none is standard output.
+            return _failed(type(error).__name__, f"cannot write to standard output: {error.strerror}", as_json)
         where = f" ({os.fspath(error.filename)!r})" if error.filename is not None else ""
         return _failed(type(error).__name__, f"{error.strerror or error}{where}", as_json)
     except (KeyboardInterrupt, typer.Abort):

@@ -40,7 +40,8 @@ def explain(
       backproof explain digits.backproof digits --example 7 -o digits.html --open
       backproof explain houses.backproof new.csv --detail full --vec column --notation O -o houses.tex
 
-    A page (.html) is complete in itself: it loads nothing and can be sent as one file.
+    A page (.html) is complete in itself: it loads nothing and can be sent as one file. Of a folder of IDX files with
+    training and test images (Fashion-MNIST), rows are counted through the training images.
     """
     chosen = _format(format, output)
     choices = {"detail": detail, "vec": vec, "notation": notation}

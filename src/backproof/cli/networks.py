@@ -3,6 +3,7 @@
 import math
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,7 @@ def filled(table: Any, shape: Shape, outputs: int | None, depth: int = 0) -> dic
         result.setdefault(_LAST_AXIS[name], shape[-1])
     if name in ("Linear", "AugmentedLinear") and "out_features" not in result:
         if outputs is None:
+            _check_settings(name, result)
             raise OptionError(f"{name}: out_features is missing; only the last one follows from the data.")
         result["out_features"] = outputs
     if name in _INNER and "inner" in result:
@@ -129,6 +131,14 @@ def filled(table: Any, shape: Shape, outputs: int | None, depth: int = 0) -> dic
         own = None if name == "Concatenate" else outputs
         result[_LISTS[name]] = _filled_parts(parts, shape, own, chain, depth)
     return result
+
+
+def _check_settings(name: str, table: dict[str, Any]) -> None:
+    """Refuse a setting that the layer does not have: it may be the one that seems to be missing."""
+    known = {field.name for field in fields(LAYERS[name])}
+    for key in table:
+        if key not in known and key != "layer":
+            raise unknown_name(f"setting of {name}", str(key), known)
 
 
 def _known(name: str) -> str:

@@ -28,7 +28,8 @@ def predict(
       backproof predict digits.backproof digits --probabilities | head
       backproof predict model.backproof - < new.csv > predicted.csv
 
-    Columns are found by their names, in any order; others are ignored, and no target is needed.
+    Columns are found by their names, in any order; others are ignored, and no target is needed. Of a folder of IDX
+    files with training and test images (Fashion-MNIST), the training images are predicted; evaluate judges the others.
     """
     from ..data import load_features, write_table
     from ..errors import OptionError

@@ -9,9 +9,9 @@ from typing import Any, final
 import numpy as np
 
 from ..data import Dataset, Examples, Preparation
-from ..errors import ModelFileError, NonFiniteError
+from ..errors import DataError, ModelFileError, NonFiniteError
 from ..functions import sigmoid
-from ..losses import BinaryCrossEntropy, Loss
+from ..losses import BinaryCrossEntropy, Loss, Poisson
 from ..model import Model
 from .choices import scales_targets
 
@@ -106,6 +106,26 @@ def prepared_target(preparation: Preparation, loss: Loss) -> Callable[[Any], Any
     if preparation.task == "classification" and not isinstance(loss, BinaryCrossEntropy):
         return preparation.apply_target
     return lambda y: preparation.apply_target(y).astype(preparation.dtype).reshape(len(y), -1)
+
+
+def check_counts(dataset: Dataset, loss: Loss) -> None:
+    """Check that the targets are counts where the loss takes counts, with the row and the column of one that is not.
+
+    Raises:
+        DataError: a negative target for Poisson.
+    """
+    for part in (dataset, dataset.test):
+        if part is None or not isinstance(loss, Poisson):
+            continue
+        rows = np.asarray(part.y).reshape(len(part), -1)
+        wrong = np.argwhere(rows < 0)
+        if len(wrong):
+            row, column = map(int, wrong[0])
+            name = f", column {part.target_names[column]!r}" if part.target_names else ""
+            raise DataError(
+                f"{part.name}, data row {row + 1} (from 1, without a header){name}: the target is "
+                f"{rows[row, column]:g}, expected a count of at least 0 for the loss Poisson; mend or drop the row"
+            )
 
 
 def outputs_needed(dataset: Dataset, loss: Loss) -> tuple[int, str]:

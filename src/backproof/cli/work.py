@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..data import Dataset, Preparation, Split, load, split
-from ..errors import ModelFileError, OptionError
+from ..errors import DataError, ModelFileError, OptionError
 from ..losses import Loss
 from ..model import Model
 from ..network import Network
@@ -21,7 +21,7 @@ from .console import status
 from .networks import check_outputs, hidden_network, read_network
 from .outputs import check_output
 from .paths import check_separate, check_writable
-from .predictor import Predictor, outputs_needed, prepared_target
+from .predictor import Predictor, check_counts, outputs_needed, prepared_target
 from .scoring import Score, score
 
 HIDDEN, ACTIVATION = (64, 32), "tanh"
@@ -108,12 +108,14 @@ def work(request: Request) -> Outcome:
     """
     settings = Training(**(request.hyperparameters or {}))
     dtype = dtype_choice(request.dtype)
+    _check_options(request)
     _check_paths(request)
     data = load(
         request.source, target=request.target, task=request.task, features=request.features or None, drop=request.drop
     )
     loss = loss_for(data.task or "regression", request.loss, len(data.class_names or ()))
-    parts = split(data, validation=request.validation, test=request.test, seed=request.seed)
+    check_counts(data, loss)
+    parts = _split(request, data)
     preparation = Preparation.learn(
         parts.train,
         standardize=request.standardize,
@@ -139,6 +141,15 @@ def work(request: Request) -> Outcome:
     return Outcome(model, fitted, judged, request.output, saved)
 
 
+def _check_options(request: Request) -> None:
+    """Refuse what can be seen to be wrong without the data."""
+    if request.threads < 1:
+        raise OptionError(f"--threads is {request.threads}, expected at least 1.")
+    for name in request.drop:
+        if name in request.target:
+            raise OptionError(f"--drop {name}: it is the target; leave --drop out, or name another --target.")
+
+
 def _check_paths(request: Request) -> None:
     """Refuse, before any work, to write where nothing can be written or where something else would be lost."""
     if str(request.output) == "-":
@@ -152,6 +163,18 @@ def _check_paths(request: Request) -> None:
         check_separate(checkpoint, "the checkpoint", request.output, *inputs)
     else:
         check_output(checkpoint, "the checkpoint", "backproof checkpoint", request.output, *inputs)
+
+
+def _split(request: Request, data: Dataset) -> Split:
+    """Return the parts; where a class is too rare for them, say what helps on the command line."""
+    try:
+        return split(data, validation=request.validation, test=request.test, seed=request.seed)
+    except DataError as error:
+        problem, mark, remedy = str(error).rpartition("; ")
+        if not mark or "stratify" not in remedy:
+            raise
+        task = ", or say --task regression if the target is a number or a count" if request.task == "auto" else ""
+        raise DataError(f"{problem}; add rows or take the class out{task}.") from error
 
 
 def _network(request: Request, data: Dataset, loss: Loss) -> Network:
@@ -239,8 +262,6 @@ def _fit(
 
 def _threads(count: int) -> Any:
     """Return the context for ``--threads``."""
-    if count < 1:
-        raise OptionError(f"--threads is {count}, expected at least 1.")
     return limited_threads(count)
 
 
