@@ -149,6 +149,25 @@ def test_theta_without_parameters_is_like_what_is_given(dtype: Any) -> None:
     assert bp.from_torch(nn.Linear(2, 2), like=x)[1].like.dtype == torch.float32
 
 
+@pytest.mark.parametrize("module", [nn.Softmax, nn.LogSoftmax])
+def test_a_softmax_of_the_second_axis_takes_vectors_alone(module: Any) -> None:
+    plain = nn.Sequential(nn.Linear(5, 3), module(dim=1)).double()
+    net, theta = bp.from_torch(plain)
+    x = torch.randn(4, 7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    _same(_ours(net, theta, x[:, 0]), _autograd(plain, x[:, 0]), 1e-12, "vectors")
+    with pytest.raises(
+        bp.errors.ShapeError, match=r"oftmax\(vectors=True\): input has shape \(batch, 7, 3\), expected"
+    ):
+        net.forward(theta, x)
+    with pytest.raises(bp.errors.ShapeError, match=r"expected \(batch, n\)"):
+        bp.BackproofModule(plain)(x)
+    assert bp.to_torch(net, theta)[1].dim == 1
+    assert (
+        bp.from_torch(nn.Sequential(module(dim=-1)))[0].forward(bp.from_torch(nn.ReLU())[1], x.float()).shape == x.shape
+    )
+    assert bp.Network.from_description(net.describe()) == net
+
+
 def test_softplus_is_its_modules_from_a_threshold_of_20_on() -> None:
     module, x = nn.Sequential(nn.Softplus(2.0, 20.0)), torch.linspace(-30, 30, 1001, dtype=torch.float64)[None]
     net, theta = bp.from_torch(module, like=x)
@@ -202,7 +221,7 @@ def _tied() -> Any:
         (lambda: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double()), "'1.weight' has dtype torch.float64"),
         (lambda: nn.Sequential(nn.Linear(2, 2).half()), "'0.weight' has dtype float16, expected float32 or float64"),
         (lambda: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2, device="meta")), "'1.weight' has device meta"),
-        (lambda: nn.Sequential(nn.Softmax(dim=1)), "expected dim=-1"),
+        (lambda: nn.Sequential(nn.Softmax(dim=2)), "expected dim=-1"),
         (lambda: nn.Sequential(nn.Flatten(0)), r"expected Flatten\(1, -1\)"),
         (lambda: nn.Sequential(nn.Unflatten(2, (1, 2))), r"expected Unflatten\(1, sizes\)"),
         (lambda: nn.Sequential(nn.LayerNorm((2, 3))), "over 2 axes, expected the last alone"),

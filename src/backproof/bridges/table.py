@@ -59,17 +59,13 @@ def _plain(layer: type[Layer], module: type, **names: str) -> Pair:
     )  # fmt: skip
 
 
-def _last_axis(m: Any) -> None:
-    if m.dim != -1:
-        raise OptionError(f"from_torch: {m} acts on axis {m.dim}, expected dim=-1, the last axis.")
-
-
 def _softmax(layer: type[Layer], module: Any) -> Pair:
     def read(m: Any, *_: Any) -> Layer:
-        _last_axis(m)
-        return layer()
+        if m.dim not in (-1, 1):
+            raise OptionError(f"from_torch: {m} acts on axis {m.dim}, expected dim=-1, the last axis, or dim=1.")
+        return layer(vectors=m.dim == 1)  # type: ignore[call-arg]
 
-    return Pair(layer, module, read, lambda f, _: module(dim=-1))
+    return Pair(layer, module, read, lambda f, _: module(dim=1 if f.vectors else -1))
 
 
 def _features(m: Any) -> int:

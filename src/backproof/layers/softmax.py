@@ -1,14 +1,29 @@
 """Softmax and its logarithm: a diagonal plus a matrix of rank one."""
 
+from dataclasses import dataclass
+
 from ..arrays import Array, namespace
 from ..functions import log_softmax, softmax
 from ..operators import Diagonal, Identity, LowRankUpdate, Operator
-from .base import LastAxis, Theta
+from .base import LastAxis, Shape, Theta
 
 __all__ = ["LogSoftmax", "Softmax"]
 
 
-class Softmax(LastAxis):
+@dataclass(frozen=True, repr=False)
+class _OfRows(LastAxis):
+    """What both have in common: they may be told to take vectors alone, on which the second axis is the last one."""
+
+    vectors: bool = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape that came."""
+        if self.vectors and len(shape) != 1:
+            raise self.misfit(shape, "batch, n")
+        return shape
+
+
+class Softmax(_OfRows):
     r"""``y = exp(x) / sum exp(x)`` on the last axis.
 
     Math:
@@ -20,6 +35,12 @@ class Softmax(LastAxis):
         A: (n, n), one per example
 
     Dtype: floating, kept.
+
+    Args:
+        vectors: whether examples with more than one axis are refused, as where PyTorch's module has ``dim=1``.
+
+    Raises:
+        ShapeError: ``vectors`` is set, and an example has more than one axis.
 
     Source: docs/mathematics.md, "Layers", softmax.
     """
@@ -33,7 +54,7 @@ class Softmax(LastAxis):
         return LowRankUpdate(Diagonal(y), -y[:, :, None], y[:, :, None]), {}
 
 
-class LogSoftmax(LastAxis):
+class LogSoftmax(_OfRows):
     r"""``y = x - log(sum exp(x))`` on the last axis.
 
     Math:
@@ -45,6 +66,12 @@ class LogSoftmax(LastAxis):
         A: (n, n), one per example
 
     Dtype: floating, kept.
+
+    Args:
+        vectors: whether examples with more than one axis are refused, as where PyTorch's module has ``dim=1``.
+
+    Raises:
+        ShapeError: ``vectors`` is set, and an example has more than one axis.
 
     Source: docs/mathematics.md, "Layers", log-softmax.
     """
