@@ -93,6 +93,7 @@ def test_the_cause_of_a_planted_fault_is_named(make: Callable[[], Report], cause
 
 def test_every_cause_of_a_formula_has_a_case() -> None:
     of_functions = {Cause.NOT_DETERMINISTIC, Cause.WRONG_DTYPE, Cause.NOT_DIFFERENTIABLE, Cause.UNDECIDED}
+    of_functions |= {Cause.WRONG_VALUE}
     assert {case[1] for case in CASES} | of_functions == set(Cause)
 
 

@@ -106,9 +106,10 @@ def test_json_and_page(cli, file, tmp_path):
     assert "<svg" in (tmp_path / "page.html").read_text()
 
 
-def test_a_torch_function_is_checked_from_the_shell(cli, tmp_path):
+@pytest.mark.parametrize("dtype", ["float", "double"])
+def test_a_torch_module_is_checked_from_the_shell_in_its_own_dtype(cli, tmp_path, dtype):
     path = tmp_path / "functions.py"
-    path.write_text("import torch\nlayer = torch.nn.Linear(3, 2).double()\n")
+    path.write_text(f"import torch\nlayer = torch.nn.Linear(3, 2).{dtype}()\n")
     result = cli("check", f"{path}::layer", "--input", "4x3")
     assert result.code == 0
     assert "weight (vjp): right" in result.out

@@ -51,6 +51,21 @@ def is_floating(value: Any) -> bool:
         return False
 
 
+def refuse_trees(inputs: Sequence[Any]) -> None:
+    """Refuse dicts and sequences of arrays as one argument.
+
+    Raises:
+        OptionError: an input is one.
+    """
+    for place, value in enumerate(inputs):
+        entries = list(value.values()) if isinstance(value, dict) else value
+        if isinstance(entries, tuple | list) and any(isinstance(e, dict) or hasattr(e, "dtype") for e in entries):
+            raise OptionError(
+                f"check: input {place} is a {type(value).__name__} of arrays, expected arrays, each an argument of its "
+                "own, as in check(lambda w, b: f({'w': w, 'b': b}), w, b)."
+            )
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two arrays hold the same numbers, NaN for NaN."""
     if is_tensor(one):

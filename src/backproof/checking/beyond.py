@@ -12,7 +12,7 @@ Product = tuple[Any, Any, Any]
 """A product as it came, as the sum over unit vectors, and the size of that sum's terms."""
 
 
-def nonlinearity(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, seed: int) -> str:
+def nonlinearity(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, seed: int) -> tuple[Cause, str]:
     """Return in words that a vjp is not linear in its cotangent, or a jvp in its tangents; empty if it is."""
     generator = np.random.default_rng(seed + 2)
     if route.pull is not None:
@@ -20,14 +20,25 @@ def nonlinearity(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle
     elif route.push is not None:
         products = _pushed(problem, route, raws, oracle, generator)
     else:
-        return ""
+        return Cause.UNKNOWN, ""
     coarse = problem.native_epsilon if problem.native_epsilon > 2.0**-52 else 0.0
     units = 256 * max(coarse, *(epsilon(raw.dtype) for raw in raws))
     for came, expected, size in products:
         if came is not None and np.any(~(np.abs(came - expected) <= units * np.max(size, initial=0.0) + 1e-300)):
+            if route.pull is not None and _ignores(products, raws, units):
+                text = "the vjp is the same whatever its cotangent is: multiplied by the cotangent it fits"
+                return Cause.MISSING_FACTOR, text
             word = "cotangent" if route.kind == "vjp" else "tangents"
-            return f"the {route.kind} is not linear in its {word}: unit vectors give another sum"
-    return ""
+            return Cause.UNKNOWN, f"the {route.kind} is not linear in its {word}: unit vectors give another sum"
+    return Cause.UNKNOWN, ""
+
+
+def _ignores(products: list[Product], raws: list[Raw], units: float) -> bool:
+    """Whether the vjp of one number is what it is for the cotangent 1."""
+    return all(
+        came is None or (raw.numbers.shape[0] == 1 and np.all(np.abs(came - raw.numbers.reshape(-1)) <= units * size))
+        for (came, _, size), raw in zip(products, raws, strict=True)
+    )
 
 
 def _vector(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:

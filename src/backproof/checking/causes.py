@@ -41,6 +41,7 @@ class Cause(StrEnum):
     Mistakes about the point:
         STALE_INPUT: the derivative belongs to another input: the function changed it in place, or it was kept.
         KINKS_ONLY: right everywhere but where the function has a kink, and there outside the one-sided slopes.
+        WRONG_VALUE: the rule that brings the derivative returns another value than the function.
         PRECISION: right, but only to the accuracy of a lower precision than its dtype.
     What cannot be checked:
         NOT_DETERMINISTIC: two calls at one point differ.
@@ -66,6 +67,7 @@ class Cause(StrEnum):
     MISSING = "missing"
     STALE_INPUT = "stale input"
     KINKS_ONLY = "wrong at kinks only"
+    WRONG_VALUE = "wrong value"
     PRECISION = "precision only"
     NOT_DETERMINISTIC = "not deterministic"
     NOT_FINITE = "not finite"

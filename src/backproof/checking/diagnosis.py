@@ -28,6 +28,7 @@ ATTEMPTS: tuple[Attempt, ...] = (
     terms.stale,
     arrangements.flipped,
     arrangements.permuted,
+    terms.overwritten,
     terms.scaled_identity,
     terms.product_rule,
     scalings.rows_and_columns,

@@ -8,10 +8,10 @@ from typing import Any, final
 import numpy as np
 
 from ..arrays import dtype_name
-from ..errors import DtypeError, missing_extra
-from .arguments import argument_names, is_floating, title_of
+from ..errors import DtypeError, OptionError, missing_extra
+from .arguments import argument_names, is_floating, refuse_trees, title_of
 from .problems import COMPLEX, NATIVE, Points, Problem, Raw, Route, Value
-from .structures import Structure
+from .structures import Structure, flat
 
 
 def is_jax(subject: Any, inputs: Sequence[Any]) -> bool:
@@ -40,16 +40,22 @@ def jax_problem(subject: Any, inputs: tuple[Any, ...], names: Sequence[str] | No
     fixed = set(subject.nondiff_argnums) if custom else set()
     places = tuple(i for i, value in enumerate(inputs) if is_floating(value) and i not in fixed)
     if not places:
+        refuse_trees(inputs)
         came = (
             ", ".join(f"{name}: {type(value).__name__}" for name, value in zip(labels, inputs, strict=True)) or "none"
         )
         raise DtypeError(
             f"check: no input of {title_of(plain)} is a floating array ({came}), expected arrays, one an argument."
         )
+    if custom and not _has_rule(subject):
+        which = "defvjp" if isinstance(subject, jax.custom_vjp) else "defjvp"
+        raise OptionError(f"check: {title_of(plain)} came without a rule, expected one by {title_of(plain)}.{which}.")
     values = tuple(jnp.asarray(inputs[i]) for i in places)
     call = _Call(subject, plain, inputs, places, values, custom)
     forward = isinstance(subject, jax.custom_jvp)
-    route = Route("jvp", call.dense_forward, push=call.push) if forward else Route("vjp", call.dense, pull=call.pull)
+    route = Route("vjp", call.dense, pull=call.pull, primal=call.primal)
+    if forward:
+        route = Route("jvp", call.dense_forward, push=call.push, primal=call.primal_forward)
     return Problem(
         title_of(plain),
         tuple(labels[i] for i in places),
@@ -60,6 +66,12 @@ def jax_problem(subject: Any, inputs: tuple[Any, ...], names: Sequence[str] | No
         exact=call.exact if custom else None,
         exact_name="JAX's differentiation of the undecorated function, and differences along one direction",
     )
+
+
+def _has_rule(subject: Any) -> bool:
+    """Whether a custom function was given its derivative."""
+    kinds = ("fwd", "bwd") if hasattr(subject, "bwd") else ("jvp",)
+    return all(getattr(subject, kind, True) is not None for kind in kinds)
 
 
 def in_float64(precision: str) -> AbstractContextManager[Any]:
@@ -108,7 +120,7 @@ class _Call:
                 if precision != NATIVE and place not in given and is_floating(value) and hasattr(value, "dtype"):
                     value = jnp.asarray(np.asarray(value), jnp.float64)
                 filled.append(given.get(place, value))
-            return function(*filled)
+            return flat(function(*filled))
 
         return f
 
@@ -116,8 +128,26 @@ class _Call:
         """Return the value of the subject."""
         with in_float64(precision):
             result = self.function(self.subject, precision)(*self.arrays(points, precision))
-            numbers, dtype = Structure.of(result).join(result, "the function's value")
-        return Value(numbers, dtype, {})
+            structure = Structure.of(result)
+            numbers, dtype = structure.join(result, "the function's value")
+        return Value(numbers, dtype, {}, parts=structure.parts)
+
+    def primal(self, points: Points, precision: str) -> Any:
+        """Return the value that the forward pass of a vjp gives."""
+        import jax
+
+        with in_float64(precision):
+            result, _ = jax.vjp(self.function(self.subject, precision), *self.arrays(points, precision))
+            return Structure.of(result).join(result, "the function's value")[0]
+
+    def primal_forward(self, points: Points, precision: str) -> Any:
+        """Return the value that a jvp gives."""
+        import jax
+
+        with in_float64(precision):
+            arrays = tuple(self.arrays(points, precision))
+            result, _ = jax.jvp(self.function(self.subject, precision), arrays, arrays)
+            return Structure.of(result).join(result, "the function's value")[0]
 
     def exact(self, points: Points) -> list[Any]:
         """Return the Jacobian blocks of the undecorated function by JAX's forward mode, in float64."""
@@ -188,7 +218,11 @@ class _Call:
                 fixed = [self.inputs[i] for i in self.subject.nondiff_argnums]  # type: ignore[attr-defined]
                 _, residuals = self.subject.fwd(*filled)  # type: ignore[attr-defined]
                 found = self.subject.bwd(*fixed, residuals, u)  # type: ignore[attr-defined]
+                found = found if isinstance(found, tuple | list) else (found,)
                 others = [i for i in range(len(self.inputs)) if i not in self.subject.nondiff_argnums]  # type: ignore[attr-defined]
+                if len(found) != len(others):
+                    came = f"expected {len(others)}, got {len(found)}"
+                    raise RuntimeError(f"the rule returned an incorrect number of gradients ({came})") from None
                 return [found[others.index(i)] for i in self.places]
 
         return direct

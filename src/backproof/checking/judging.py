@@ -47,15 +47,16 @@ class Judge:
     notes: list[str] = field(default_factory=list)
     _second: list[Measured] = field(default_factory=list)
     _gross: bool = False
+    _together: bool = False
 
     def blocks(self, route: Route) -> list[Block]:
         """Return the verdicts on all arguments by one route."""
         raws = [self._present(raw, i) for i, raw in enumerate(route.dense(self.problem.points, self.oracle.precision))]
         found = [self._block(route, index, raw) for index, raw in enumerate(raws)]
         if all(block.ok for block in found):
-            text = nonlinearity(self.problem, route, raws, self.oracle, self.seed)
+            cause, text = nonlinearity(self.problem, route, raws, self.oracle, self.seed)
             self.problems += [text] if text else []
-            found = [self._fails(block, Cause.UNKNOWN, text) for block in found]
+            found = [self._fails(block, cause, text) for block in found]
         if all(block.ok for block in found) and self.oracle.precision == DOUBLE:
             words = native_faults(self.problem, route, self.measured, self.oracle)
             found = [self._fails(block, *word) for block, word in zip(found, words, strict=True)]
@@ -105,7 +106,9 @@ class Judge:
             value = self._shown(route, index, analytic, measured, value, noise)
             floor = floor_of(measured, spacing, native, argument + value, self.oracle.noise_per_step(index))
             comparison = compare(analytic, measured, floor, noise, most)
-        return replace(comparison, off_kink=comparison.off_kink | self._off_joint_kinks(index, analytic))
+        joint = self._off_joint_kinks(index, analytic)
+        self._together = bool(joint.any()) and not comparison.off_kink.any()
+        return replace(comparison, off_kink=comparison.off_kink | joint)
 
     def _second_opinion(self, index: int) -> Measured:
         """Return the oracle's block with the larger of all doubts: another first step, and its own rounding noise."""
@@ -223,6 +226,9 @@ class Judge:
             count, size = int(comparison.undecided.sum()), comparison.undecided.size
             return Finding(Cause.UNDECIDED, f"the oracle's own error is as large as {count} of {size} entries")
         if not comparison.wrong.any():
+            if self._together:
+                text = "each is between the slopes from both sides, but their combination is no slope of the function"
+                return Finding(Cause.KINKS_ONLY, text)
             return Finding(Cause.KINKS_ONLY, "right elsewhere, but on a kink outside the slopes from both sides")
         if not np.isfinite(raw.numbers).all():
             return Finding(Cause.NOT_FINITE, "NaN or infinity in the derivative")
@@ -294,6 +300,7 @@ class Judge:
             residual=None if finding is None else finding.residual,
             out_shape=self.oracle.out_shape,
             in_shape=shape,
+            parts=self.oracle.parts,
             undecided=int(comparison.undecided.sum()),
             faint=int(comparison.faint.sum()),
             heat=() if not comparison.wrong_at_all else heat_of(_pictured(ratio, shape)),

@@ -58,6 +58,7 @@ class Oracle:
         self.random = np.random.default_rng(seed)
         self.points = problem.points
         value = problem.evaluate(self.points, precision)
+        self.parts = value.parts
         self.center, self.out_shape, self.dtype = value.numbers.reshape(-1), value.numbers.shape, value.dtype
         spacing = 2.0**-52 if precision == DOUBLE else problem.native_epsilon
         self.moved = spacing

@@ -15,6 +15,7 @@ from .arguments import (
     calling,
     floats_of,
     is_floating,
+    refuse_trees,
     same,
     title_of,
     tupled,
@@ -36,6 +37,7 @@ def plain_problem(
         OptionError: no derivative is given, or no input can carry one.
     """
     if not any(given.values()):
+        refuse_trees(inputs)
         raise OptionError(
             "check: a plain function came without a derivative, expected jacobian=, vjp=, jvp= or gradient=."
         )
@@ -122,17 +124,23 @@ class _Callers:
     def evaluate(self, points: Points, precision: str) -> Value:
         filled = self.arguments.fill(points, precision)
         numbers, dtype = self.structure.join(self.function(*filled), "the function's value")
+        parts = self.structure.parts
         if precision != NATIVE:
-            return Value(numbers, dtype, {})
+            return Value(numbers, dtype, {}, parts=parts)
         before = self.arguments.fill(points, precision)
         changed = {
             k: numbers_of(filled[i], "an argument")[0]
             for k, i in enumerate(self.arguments.places)
             if not same(filled[i], before[i])
         }
-        return Value(numbers, dtype, changed)
+        return Value(numbers, dtype, changed, parts=parts)
 
     def route(self, kind: str, derivative: Function) -> Route:
+        """Return the route by a derivative of this kind."""
+
+        def changes(points: Points, precision: str) -> list[str]:
+            return self._changes(kind, derivative, points, precision)
+
         if kind == "vjp":
 
             def pull(points: Points, precision: str, u: Any) -> list[Any]:
@@ -141,7 +149,7 @@ class _Callers:
                 given = _like_output(self.structure, u, filled, self.arguments)
                 return self._per_argument(derivative(*filled, given))
 
-            return Route("vjp", from_pulls(pull, lambda: self.structure.shape), pull=pull)
+            return Route("vjp", from_pulls(pull, lambda: self.structure.shape), pull=pull, changes=changes)
         if kind == "jvp":
 
             def push(points: Points, precision: str, tangents: Points) -> Any:
@@ -149,7 +157,7 @@ class _Callers:
                 moves = [beside(v, filled[i]) for i, v in zip(self.arguments.places, tangents, strict=True)]
                 return self.structure.join(derivative(*filled, *moves), "the jvp")
 
-            return Route("jvp", from_pushes(push), push=push)
+            return Route("jvp", from_pushes(push), push=push, changes=changes)
 
         def dense(points: Points, precision: str) -> list[Raw | None]:
             found = self._per_argument(derivative(*self._called(points, precision)))
@@ -158,7 +166,22 @@ class _Callers:
                 for pair, point in zip(found, points, strict=True)
             ]
 
-        return Route(kind, dense)
+        return Route(kind, dense, changes=changes)
+
+    def _changes(self, kind: str, derivative: Function, points: Points, precision: str) -> list[str]:
+        """Return what a call of a derivative changes in place: its arguments, its cotangent or its tangents."""
+        filled, more = self._called(points, precision), []
+        if kind == "vjp":
+            u = _like_output(self.structure, np.ones(self.structure.shape), filled, self.arguments)
+            more = [u] if self.structure.single else list(u)
+        elif kind == "jvp":
+            more = [beside(np.ones(p.shape), filled[i]) for i, p in zip(self.arguments.places, points, strict=True)]
+        handed = [more[0] if self.structure.single else tuple(more)] if kind == "vjp" else more
+        derivative(*filled, *handed)
+        before, names = self.arguments.fill(points, precision), self.arguments.names
+        found = [f"its argument {names[i]!r}" for i in self.arguments.places if not same(filled[i], before[i])]
+        moved = any(not np.all(numbers_of(v, "a vector")[0] == 1) for v in more)
+        return found + [f"its {'cotangent' if kind == 'vjp' else 'tangent'}"] * moved
 
     def _called(self, points: Points, precision: str) -> list[Any]:
         self.function(*self.arguments.fill(points, precision))

@@ -88,6 +88,7 @@ class Prober:
             out_shape=self.oracle.out_shape,
             in_shape=self.problem.points[products.index].shape,
             probed=True,
+            parts=self.oracle.parts,
         )
 
     def _why(

@@ -28,12 +28,14 @@ class Value(NamedTuple):
         dtype: of the output as it came, by name.
         changed: the arguments that the call changed in place, by index, with their values afterwards.
         reused: those that it changed and returned.
+        parts: shapes of the outputs where there are several; the numbers are one vector then.
     """
 
     numbers: Any
     dtype: str
     changed: dict[int, Any]
     reused: tuple[int, ...] = ()
+    parts: tuple[tuple[int, ...], ...] = ()
 
 
 class Raw(NamedTuple):
@@ -53,12 +55,16 @@ class Route:
         dense: (points, precision) -> a Raw for every argument, None where the route gives none.
         pull: (points, precision, u) -> the cotangent of every argument, for u in the output's shape.
         push: (points, precision, tangents) -> the output's tangent.
+        primal: (points, precision) -> the function's value as the rule itself gives it, None where it gives none.
+        changes: (points, precision) -> what one call of the derivative changed in place, in words.
     """
 
     kind: str
     dense: Callable[[Points, str], list[Raw | None]]
     pull: Callable[[Points, str, Any], list[Any]] | None = None
     push: Callable[[Points, str, Points], Any] | None = None
+    primal: Callable[[Points, str], Any] | None = None
+    changes: Callable[[Points, str], list[str]] | None = None
 
 
 @final

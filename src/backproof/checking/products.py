@@ -15,9 +15,12 @@ UNITS = 2.0**12
 def complaints_about_route(
     problem: Problem, route: Route, precision: str, out_shape: tuple[int, ...]
 ) -> list[Complaint]:
-    """Return what speaks against checking a derivative: complex numbers, or others at each call."""
+    """Return what speaks against checking a derivative: complex numbers, others at each call, or what it does beside.
+
+    The rule may give another value than the function, or change in place what it was called with.
+    """
+    found = _side_effects(problem, route, precision)
     once, again = (_product(problem, route, precision, out_shape) for _ in range(2))
-    found = []
     for name, one, other in zip(_names(problem, route), once, again, strict=True):
         if one is None or other is None:
             continue
@@ -27,6 +30,24 @@ def complaints_about_route(
         elif one.shape != other.shape or _apart(one, other, problem, precision):
             text = f"the {route.kind} in {name} is not deterministic: two calls at the same point differ"
             found.append(Complaint(Cause.NOT_DETERMINISTIC, text))
+    return found
+
+
+def _side_effects(problem: Problem, route: Route, precision: str) -> list[Complaint]:
+    """Return complaints about what a rule changes, and about a value of its own."""
+    changed = [] if route.changes is None else route.changes(problem.points, precision)
+    found = [Complaint(Cause.STALE_INPUT, f"the {route.kind} changes {what} in place") for what in changed]
+    if route.primal is None:
+        return found
+    value, own = problem.evaluate(problem.points, precision).numbers, route.primal(problem.points, precision)
+    if own.shape != value.shape:
+        text = f"the rule's own value has shape {own.shape}, the function's {value.shape}"
+        return [*found, Complaint(Cause.WRONG_VALUE, text)]
+    if _apart(value, own, problem, precision):
+        k = int(np.argmax(np.abs(own - value)))
+        where = f"[{', '.join(str(int(i)) for i in np.unravel_index(k, value.shape))}]" if value.ndim else ""
+        text = f"the rule gives another value than the function: y{where} is {own.flat[k]:.6g}, not {value.flat[k]:.6g}"
+        found.append(Complaint(Cause.WRONG_VALUE, text))
     return found
 
 

@@ -36,6 +36,7 @@ class Block:
         heat: errors in tolerances, as decimal logarithms, thinned to a small picture: rows of numbers or None.
         probed: whether random probes stand for the entries.
         undecided: number of entries that the oracle cannot tell, for its own error is as large as they are.
+        parts: shapes of the outputs where there are several, of which ``out_shape`` is the length in all.
         faint: number of entries that are right, and zero to rounding; the relative error leaves them out.
     """
 
@@ -59,14 +60,19 @@ class Block:
     probed: bool = False
     undecided: int = 0
     faint: int = 0
+    parts: tuple[tuple[int, ...], ...] = ()
 
     @property
     def entry(self) -> str:
-        """The worst entry in words: ``d y[0, 2] / d x[1]``."""
+        """The worst entry in words: ``d y[0, 2] / d x[1]``; of several outputs ``d (output 1)[0, 2] / d x[1]``."""
         if self.index is None:
             return f"d y / d {self.name}"
-        out, inside = (f"[{', '.join(map(str, i))}]" if i else "" for i in self.index)
-        return f"d y{out} / d {self.name}{inside}"
+        output, inside = self.index
+        where = "y"
+        if self.parts:
+            place, output = _part(self.parts, output[0])
+            where = f"(output {place})"
+        return f"d {where}{_spoken(output)} / d {self.name}{_spoken(inside)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the block as plain data for JSON, in which NaN and infinity are None."""
@@ -195,6 +201,11 @@ def _block_lines(block: Block) -> list[str]:
     if block.cause == Cause.UNDECIDED:
         return [f"{head}: undecided, {block.detail}", f"    {_worst(block)}"]
     what = "probes" if block.probed else "entries"
+    if not block.wrong:
+        return [
+            f"{head}: wrong, though {block.entries} {what} compared one by one are right{kinks}",
+            f"    likely cause: {block.cause}: {block.detail}",
+        ]
     lines = [f"{head}: {block.wrong} of {block.entries} {what} wrong, relative error {block.relative_error:.1e}{kinks}"]
     if block.index is not None:
         lines.append(f"    {_worst(block)}")
@@ -203,6 +214,23 @@ def _block_lines(block: Block) -> list[str]:
         detail = f": {block.detail}{left}" if block.detail else ""
         lines.append(f"    likely cause: {block.cause}{detail}")
     return lines + [f"    {line}" for line in text_map(block.heat)]
+
+
+def _spoken(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, index))}]" if index else ""
+
+
+def _part(parts: tuple[tuple[int, ...], ...], flat: int) -> tuple[int, tuple[int, ...]]:
+    """Return which output an entry of the one vector lies in, and its index there."""
+    for place, shape in enumerate(parts):
+        if flat < math.prod(shape):
+            index = []
+            for size in reversed(shape):
+                flat, rest = divmod(flat, size)
+                index.append(rest)
+            return place, tuple(reversed(index))
+        flat -= math.prod(shape)
+    return len(parts), (flat,)
 
 
 def _worst(block: Block) -> str:

@@ -49,6 +49,11 @@ class Structure:
         """The shape of the one array."""
         return self.shapes[0] if len(self.shapes) == 1 else (sum(int(np.prod(s, dtype=int)) for s in self.shapes),)
 
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the outputs where there are several, else nothing."""
+        return self.shapes if len(self.shapes) > 1 else ()
+
     @staticmethod
     def of(result: Any) -> "Structure":
         """Return the structure of what a function returned."""
@@ -71,6 +76,17 @@ class Structure:
             parts.append(make(flat[start : start + size].reshape(shape)))
             start += size
         return parts[0] if self.single else tuple(parts)
+
+
+def flat(result: Any) -> Any:
+    """Return tuples within a tuple of outputs, as recurrent layers give them, as one tuple; anything else as it is."""
+    if not isinstance(result, tuple | list) or not any(isinstance(entry, tuple | list) for entry in result):
+        return result
+    entries: list[Any] = []
+    for entry in result:
+        inner = flat(entry)
+        entries += inner if isinstance(inner, tuple | list) else [inner]
+    return tuple(entries)
 
 
 def outputs_of(result: Any) -> Sequence[Any]:

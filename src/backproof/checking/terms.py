@@ -162,6 +162,22 @@ def _grouped(e: Evidence) -> list[tuple[Any, Any, Any]]:
     return found
 
 
+def overwritten(e: Evidence) -> Finding | None:
+    """Some outputs contribute nothing to entries to which others do: assigned where it should be added."""
+    A, N = e.analytic, e.numeric
+    if A is None or e.ignore.any():
+        return None
+    right = np.all(np.abs(A - N) <= e.tolerance, axis=1)
+    lost = ~np.any(A, axis=1) & ~right
+    if not lost.any() or not np.all(right | lost):
+        return None
+    kept = np.any(e.significant & right[:, None], axis=0)
+    if not np.all(kept[np.any(e.significant & lost[:, None], axis=0)]):
+        return None
+    text = f"{int(lost.sum())} of {len(A)} outputs are not in the sum, as where d[i] = u overwrites what += would add"
+    return Finding(Cause.MISSING_TERM, text)
+
+
 def partly_missing(e: Evidence) -> Finding | None:
     """Right in a good part of the entries; something was to be added to the others."""
     if e.analytic is None:

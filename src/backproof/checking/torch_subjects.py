@@ -9,10 +9,10 @@ from typing import Any, final
 import numpy as np
 
 from ..arrays import dtype_name
-from ..errors import DtypeError, missing_extra
+from ..errors import DtypeError, OptionError, missing_extra
 from .arguments import argument_names, title_of
 from .problems import NATIVE, Points, Problem, Raw, Route, Value, from_pushes
-from .structures import Structure
+from .structures import Structure, flat
 from .tensors import like_tensor
 
 
@@ -50,9 +50,15 @@ def torch_problem(subject: Any, inputs: tuple[Any, ...], names: Sequence[str] | 
             f"check: no input of {title_of(subject)} is a floating tensor ({came}); convert one, as in "
             "torch.as_tensor(x, dtype=torch.float64)."
         )
+    own = torch.autograd.Function
+    if function and {subject.backward, subject.vjp, subject.jvp} == {own.backward, own.vjp, own.jvp}:
+        raise OptionError(f"check: {title_of(subject)} came without a derivative, expected a backward or a jvp in it.")
     values = [tensors[place].detach() for place in places]
+    for label, value in zip(found, values, strict=True):
+        if value.is_meta:
+            raise DtypeError(f"check: {label} is on the meta device and holds no numbers; move it, as in x.to('cpu').")
     call = _Call(subject, inputs, tuple(places), tuple(values), module, function)
-    routes = [Route("vjp", call.dense, pull=call.pull)]
+    routes = [Route("vjp", call.dense, pull=call.pull, changes=functools.partial(call.changes, found))]
     if function and subject.jvp is not torch.autograd.Function.jvp:
         routes.append(Route("jvp", from_pushes(call.push), push=call.push))
     return Problem(
@@ -114,14 +120,14 @@ class _Call:
         given = dict(zip(self.places, tensors, strict=True))
         inputs = [given.get(i, self._other(v, precision)) for i, v in enumerate(self.inputs)]
         if self.function:
-            return self.subject.apply(*inputs)
+            return flat(self.subject.apply(*inputs))
         if not self.module:
-            return self.subject(*inputs)
+            return flat(self.subject(*inputs))
         state = {name: self._other(b.detach().clone(), precision) for name, b in self.subject.named_buffers()}
         state |= {name: p for name, p in given.items() if isinstance(name, str)}
         fixed = {n: p for n, p in self.subject.named_parameters() if n not in state}
         state |= {n: self._other(p.detach().clone(), precision) for n, p in fixed.items()}
-        return torch.func.functional_call(self.subject, state, tuple(inputs))
+        return flat(torch.func.functional_call(self.subject, state, tuple(inputs)))
 
     def _other(self, value: Any, precision: str) -> Any:
         import torch
@@ -138,14 +144,15 @@ class _Call:
             tensors = self.tensors(points, precision)
             before = [tensor.clone() for tensor in tensors]
             result = self.call(tensors, precision)
-            numbers, dtype = Structure.of(result).join(result, "the function's value")
+            structure = Structure.of(result)
+            numbers, dtype = structure.join(result, "the function's value")
         moved = {
             index: tensor
             for index, (tensor, old) in enumerate(zip(tensors, before, strict=True))
             if precision == NATIVE and not torch.equal(tensor, old)
         }
         changed = {i: tensor.cpu().double().numpy() for i, tensor in moved.items() if not _returned(tensor, result)}
-        return Value(np.array(numbers), dtype, changed, tuple(i for i in moved if i not in changed))
+        return Value(np.array(numbers), dtype, changed, tuple(i for i in moved if i not in changed), structure.parts)
 
     def dense(self, points: Points, precision: str) -> list[Raw | None]:
         """Return the Jacobian in every argument, by a backward pass for every entry of the output."""
@@ -189,6 +196,26 @@ class _Call:
             moved = [f.primal.new_zeros(f.primal.shape) if f.tangent is None else f.tangent for f in found]
             return structure.join(moved[0] if structure.single else tuple(moved), "the jvp")
 
+    def changes(self, names: Sequence[str], points: Points, precision: str) -> list[str]:
+        """Return what a backward pass changes in place: its arguments by name, or its cotangent."""
+        import torch
+
+        with torch.enable_grad():
+            leaves = [tensor.requires_grad_() for tensor in self.tensors(points, precision)]
+            given = [leaf.clone() for leaf in leaves]
+            result = self.call(given, precision)
+        outputs = [y for y in (result if isinstance(result, tuple | list) else (result,)) if _carries(y)]
+        if not outputs:
+            return []
+        before, cotangents = [tensor.detach().clone() for tensor in given], [torch.ones_like(y) for y in outputs]
+        try:
+            torch.autograd.grad(outputs, leaves, cotangents, allow_unused=True)
+        except RuntimeError:
+            # What PyTorch refuses is told by the pass that is compared.
+            return []
+        found = [f"its argument {n!r}" for n, a, b in zip(names, given, before, strict=True) if not _same(a, b)]
+        return found + ["its cotangent"] * any(bool((u != 1).any()) for u in cotangents)
+
     def _graph(self, points: Points, precision: str) -> tuple[list[Any], list[Any], Structure]:
         import torch
 
@@ -221,6 +248,16 @@ class _Call:
             given = self.subject.backward(tops[0].grad_fn, *cotangents)
             given = given if isinstance(given, tuple) else (given,)
             return [given[place] for place in self.places]
+
+
+def _carries(output: Any) -> bool:
+    """Whether an output has a gradient."""
+    return bool(getattr(output, "requires_grad", False))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two tensors hold the same numbers, NaN for NaN."""
+    return bool(((one == other) | (one != one)).all())
 
 
 def _returned(tensor: Any, result: Any) -> bool:

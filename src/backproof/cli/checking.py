@@ -28,7 +28,10 @@ def check(
     vjp: Annotated[str | None, typer.Option(metavar="NAME", help="The vjp's name in the file.")] = None,
     jvp: Annotated[str | None, typer.Option(metavar="NAME", help="The jvp's name in the file.")] = None,
     gradient: Annotated[str | None, typer.Option(metavar="NAME", help="The gradient's name in the file.")] = None,
-    dtype: Annotated[str, typer.Option(help="Of inputs given as shapes: float64 or float32.")] = "float64",
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="DTYPE", help="Of inputs given as shapes; default a module's own, else float64."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of inputs given as shapes, and of probes.")] = 0,
     oracle: Annotated[str, typer.Option(help="auto, complex, differences or autodiff.")] = "auto",
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page.")] = None,
@@ -45,7 +48,7 @@ def check(
     all that are there, or what the options name; PyTorch Functions and modules, JAX custom functions and layers
     bring their own. Without --input, the point is what NAME_inputs() or inputs() in the file returns.
 
-    Exit codes: 0 right, 1 wrong, 2 it could not be checked.
+    Exit codes: 0 right, 1 wrong or undecided, 2 it could not be checked.
     """
     from ..checking import check as check_derivative
     from ..errors import BackproofError
@@ -73,7 +76,7 @@ def check(
 
 
 def _problem(
-    subject: str, inputs: list[str], given: dict[str, str | None], dtype: str, seed: int
+    subject: str, inputs: list[str], given: dict[str, str | None], dtype: str | None, seed: int
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Return what is checked, the point, and the derivatives that are named or stand beside it in the file."""
     path, name = _split(subject)
@@ -81,7 +84,7 @@ def _problem(
     thing = _named(module, name, path)
     chosen = {kind: _named(module, other, path) for kind, other in given.items() if other is not None}
     chosen = chosen or {k: getattr(module, f"{name}_{k}") for k in KINDS if hasattr(module, f"{name}_{k}")}
-    point = _point(inputs, module, name, dtype, seed)
+    point = _point(inputs, module, name, dtype or _own_dtype(thing), seed)
     if not chosen and inspect.isfunction(thing) and not _brings_its_own(thing, point):
         wanted = ", ".join(f"{name}_{kind}" for kind in KINDS)
         raise typer.BadParameter(
@@ -153,6 +156,15 @@ def _named(module: Any, name: str, path: Path) -> Any:
         known = [n for n in vars(module) if not n.startswith("_")]
         raise unknown_name(f"name in {path.name}", name, known)
     return getattr(module, name)
+
+
+def _own_dtype(subject: Any) -> str:
+    """Return the dtype of a PyTorch module's parameters, float64 of anything that has none."""
+    parameters = getattr(subject, "parameters", None)
+    if not callable(parameters) or not hasattr(subject, "named_buffers"):
+        return "float64"
+    found = [str(p.dtype).removeprefix("torch.") for p in parameters() if p.is_floating_point()]
+    return "float32" if found and found[0] == "float32" else "float64"
 
 
 def _point(inputs: list[str], module: Any, name: str, dtype: str, seed: int) -> tuple[Any, ...]:
