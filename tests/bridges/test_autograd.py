@@ -420,3 +420,10 @@ def test_without_numbers_shapes_come_out() -> None:
     output.sum().backward()
     assert (output.shape, output.device.type) == ((7, 3), "meta")
     assert [p.grad.shape for p in module.parameters()] == [p.shape for p in module.parameters()]
+
+
+def test_transforms_of_torch_func_are_refused_as_the_page_says() -> None:
+    module, x = bp.BackproofModule(_module()), _data()[0]
+    for transformed in (torch.func.grad(lambda x: module(x).sum()), torch.func.vmap(lambda row: module(row[None]))):
+        with pytest.raises(RuntimeError, match="setup_context"):
+            transformed(x)
