@@ -187,7 +187,7 @@ def of_argument(change: Any) -> Any:
     Args:
         change: of the derivative per natural step.
     """
-    return 2 * 2.0**-52 * change
+    return 4 * 2.0**-52 * change
 
 
 def of_value(change: Any, analytic: Any, size: Any) -> Any:
