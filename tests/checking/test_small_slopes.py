@@ -148,3 +148,40 @@ def test_the_slope_close_to_a_kink_is_that_of_its_own_side(near: float, rest: li
     report = check(np.abs, x, vjp=lambda x, u: u * np.sign(x))
     assert report.ok, report.text()
     assert check(np.abs, x, vjp=lambda x, u: -u * np.sign(x)).cause == Cause.SIGN
+
+
+def softmax(x: Any) -> Any:
+    s = np.exp(x - x.max(axis=1, keepdims=True))
+    return s / s.sum(axis=1, keepdims=True)
+
+
+def log_softmax(x: Any) -> Any:
+    z = x - x.max(axis=1, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+
+SATURATED: dict[str, tuple[Function, Function]] = {
+    "softmax": (softmax, lambda x, u: softmax(x) * (u - (u * softmax(x)).sum(axis=1, keepdims=True))),
+    "log-softmax": (log_softmax, lambda x, u: u - softmax(x) * u.sum(axis=1, keepdims=True)),
+}
+
+
+@pytest.mark.parametrize("name", SATURATED)
+@pytest.mark.parametrize("size", [40.0, 300.0])
+@pytest.mark.parametrize("oracle", ["auto", "differences"])
+def test_what_cancels_in_a_saturated_row_is_rounding(name: str, size: float, oracle: str) -> None:
+    function, pull = SATURATED[name]
+    for seed in range(4):
+        x = size * np.random.default_rng(seed).normal(size=(3, 4))
+        assert check(function, x, vjp=pull, oracle=oracle).verdict != "wrong"
+        assert check(function, x, vjp=lambda x, u: 1.5 * pull(x, u), oracle=oracle).verdict == "wrong"
+    x = size * np.random.default_rng(0).normal(size=(3, 4))
+    assert check(function, x, vjp=pull, oracle=oracle).ok
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-6])
+def test_a_slope_that_drowns_in_natural_steps_is_measured_in_larger_ones(size: float) -> None:
+    x = size * np.random.default_rng(0).normal(size=5)
+    report = check(lambda x: 1 + x**2, x, vjp=lambda x, u: 2 * x * u, oracle="differences")
+    assert report.ok, report.text()
+    assert check(lambda x: 1 + x**2, x, vjp=lambda x, u: 3 * x * u, oracle="differences").verdict == "wrong"

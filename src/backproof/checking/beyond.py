@@ -46,13 +46,19 @@ def _vector(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return generator.uniform(0.5, 2.0, size=shape) * generator.choice([-1.0, 1.0], size=shape)
 
 
+def _room(oracle: Oracle, index: int) -> Any:
+    """Return the room for rounding beside an entry, (m, n): u - sum(u s) of a softmax cancels in the smallest row."""
+    steps = np.maximum(oracle.scales[index].reshape(1, -1), 1)
+    return oracle.rounding(index) * steps * 2.0**46
+
+
 def _pulled(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, generator: Any) -> list[Product]:
     u = _vector(generator, oracle.out_shape)
     came = route.pull(problem.points, oracle.precision, u) if route.pull is not None else []
     found: list[Product] = []
     for index, (pair, raw) in enumerate(zip(came, raws, strict=True)):
         A, flat = raw.numbers.reshape(u.size, -1), u.reshape(-1)
-        size = np.abs(flat) @ (np.abs(A) + oracle.rounding(index) * 2.0**42)
+        size = np.abs(flat) @ (np.abs(A) + _room(oracle, index))
         found.append((None if pair is None else np.reshape(pair[0], -1), flat @ A, size))
     return found
 
@@ -63,7 +69,7 @@ def _pushed(problem: Problem, route: Route, raws: list[Raw], oracle: Oracle, gen
     expected, size = np.zeros(oracle.center.size), np.zeros(oracle.center.size)
     for index, (tangent, raw) in enumerate(zip(v, raws, strict=True)):
         A, flat = raw.numbers.reshape(oracle.center.size, -1), tangent.reshape(-1)
-        wide = np.abs(A) + oracle.rounding(index) * 2.0**42
+        wide = np.abs(A) + _room(oracle, index)
         expected, size = expected + A @ flat, size + wide @ np.abs(flat)
     return [(came, expected, size)]
 

@@ -68,7 +68,9 @@ def floor_of(measured: Measured, spacing: float, native: float, size: Any = 0.0,
     return units * np.broadcast_to(rows, measured.value.shape) + others + 2 * size + 1e-300
 
 
-def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0, most: Any = None) -> Comparison:
+def compare(
+    analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0, most: Any = None, zero: Any = False
+) -> Comparison:
     """Compare a block (m, n) with the oracle's.
 
     Math:
@@ -81,6 +83,7 @@ def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0, mos
         floor: what rounding alone may do, (m, n).
         noise: of the derivative, (m, n).
         most: that doubt may amount to in a block of zeros, (m, n); a million floors if absent.
+        zero: entries that are zero to rounding on both sides, (m, n).
     """
     with np.errstate(all="ignore"):
         doubt = 8 * np.where(np.isfinite(measured.error), measured.error, 0) + 8 * noise
@@ -92,14 +95,39 @@ def compare(analytic: Any, measured: Measured, floor: Any, noise: Any = 0.0, mos
         distance = np.abs(analytic - measured.value)
         ratio = np.where(np.isnan(distance), np.inf, distance / tolerance)
         endless = ~np.isfinite(measured.error) & ~measured.kink
-        wrong = (ratio > 1) & ~measured.kink & ~endless
+        wrong = (ratio > 1) & ~measured.kink & ~endless & ~np.broadcast_to(zero, ratio.shape)
         # The derivative's noise is left out here: beside a kink it is the jump itself.
         slack = floor + 1e-3 * np.maximum(np.abs(measured.low), np.abs(measured.high))
         inside = (analytic >= measured.low - slack) & (analytic <= measured.high + slack)
     off_kink = measured.kink & np.isfinite(measured.low) & np.isfinite(measured.high) & ~inside
     ratio = np.where(measured.kink | endless, 0, ratio)
     settled = ~(measured.kink | endless | wrong)
-    return Comparison(wrong, off_kink, tolerance, ratio, *_blurred(analytic, measured, tolerance, noise, settled))
+    rough, faint = _blurred(analytic, measured, tolerance, noise, settled)
+    return Comparison(wrong, off_kink, tolerance, ratio, rough & ~zero, faint | (settled & zero & (ratio > 1)))
+
+
+def zero_to_rounding(analytic: Any, measured: Measured, center: Any, scales: Any) -> Any:
+    """Return the entries whose derivative and oracle are both nothing but rounding, (m, n), in float64.
+
+    Math:
+        |dy| <= 4 eps |y| in a step of natural size, or of 1 if that is larger; or apart by what is left of 1 - 1:
+        |analytic - numeric| <= 4 g, one of them k g with g = eps / 2 of the block
+
+    Args:
+        analytic: the block under test.
+        measured: the oracle's.
+        center: the function's value, (m,).
+        scales: natural steps of the argument, (n,).
+    """
+    still = 4 * 2.0**-52 * np.abs(center)[:, None] / np.maximum(scales, 1)
+    block = max(
+        float(np.fmax.reduce(np.abs(analytic), axis=None, initial=0.0)), float(np.max(measured.row_scale, initial=0.0))
+    )
+    grid = 2.0**-53 * 2.0 ** np.floor(np.log2(block)) if 0 < block < np.inf else 1.0
+    with np.errstate(invalid="ignore"):
+        on_grid = (np.mod(analytic, grid) == 0) | (np.mod(measured.value, grid) == 0)
+        residue = on_grid & (np.abs(analytic - measured.value) <= 4 * grid)
+    return (np.maximum(np.abs(analytic), np.abs(measured.value)) <= still) | residue
 
 
 def _blurred(analytic: Any, measured: Measured, tolerance: Any, noise: Any, settled: Any) -> tuple[Any, Any]:

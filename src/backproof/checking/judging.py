@@ -8,7 +8,17 @@ import numpy as np
 
 from .beyond import native_faults, nonlinearity
 from .causes import Cause, Evidence, Finding
-from .comparing import Comparison, bending, compare, floor_of, grain, of_argument, of_value, rounding_noise
+from .comparing import (
+    Comparison,
+    bending,
+    compare,
+    floor_of,
+    grain,
+    of_argument,
+    of_value,
+    rounding_noise,
+    zero_to_rounding,
+)
 from .diagnosis import diagnose
 from .heat import heat_of
 from .measuring import Measured, Oracle
@@ -105,10 +115,15 @@ class Judge:
             most = 2.0**20 * wide + 2.0**-20 * self.oracle.variation(index)
             value = self._shown(route, index, analytic, measured, value, noise)
             floor = floor_of(measured, spacing, native, argument + value, self.oracle.noise_per_step(index))
-            comparison = compare(analytic, measured, floor, noise, most)
+            comparison = compare(analytic, measured, floor, noise, most, self._zero(index, analytic, measured))
         joint = self._off_joint_kinks(index, analytic)
         self._together = bool(joint.any()) and not comparison.off_kink.any()
         return replace(comparison, off_kink=comparison.off_kink | joint)
+
+    def _zero(self, index: int, analytic: Any, measured: Measured) -> Any:
+        if self.oracle.precision == NATIVE:
+            return False
+        return zero_to_rounding(analytic, measured, self.oracle.center, self.oracle.scales[index].reshape(-1))
 
     def _second_opinion(self, index: int) -> Measured:
         """Return the oracle's block with the larger of all doubts: another first step, and its own rounding noise."""

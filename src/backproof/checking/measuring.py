@@ -16,6 +16,12 @@ SPACINGS = (2.0**-46, 2.0**-38, 16 * 2.0**-23)
 REACHES = (1.0, 1.0, 2.0, 2.0**10, 2.0**20, 2.0**30)
 """How many natural steps away an oracle is tried where differences tell nothing at the point itself."""
 
+SMALL = 2.0**-10
+"""Natural steps up to this size may drown in the rounding of a value of usual size."""
+
+FARTHER = (2.0**10, 2.0**20, 2.0**30, 2.0**40)
+"""How many of them a larger step has."""
+
 
 @final
 @dataclass(frozen=True)
@@ -270,8 +276,22 @@ class Oracle:
             least = 2 * max(self.moved, epsilon(self.dtype)) * np.abs(self.center)
             noise = np.minimum(self.noise, np.maximum(least, 2 * self._noise_along(column)))
             slope = richardson(self.along(column), self.center, noise, self.moved, first)
+        if scale <= SMALL and not np.all(slope.error <= 1e-3 * np.max(np.abs(slope.value))):
+            slope = self._in_larger_steps(column, scale, first, slope)
         value, error, kink, low, high = slope
         return value / scale, error / scale, kink, low / scale, high / scale
+
+    def _in_larger_steps(self, column: list[Any], scale: float, first: float, slope: Slope) -> Slope:
+        """Return a slope whose natural steps drown in the value's rounding, from steps up to 1 that tell more."""
+        best = slope
+        for reach in (reach for reach in FARTHER if reach * scale <= 1):
+            far = self.slope([None if v is None else v * reach for v in column], first)
+            value, error = far.value / reach, far.error / reach
+            sharper = np.isfinite(error) & (error < 2.0**-4 * best.error) & ~far.kink & ~best.kink
+            sharper &= np.abs(value - slope.value) <= 8 * (error + slope.error)
+            parts = zip((value, error, best.kink, value, value), best, strict=True)
+            best = Slope(*(np.where(sharper, new, old) for new, old in parts))
+        return best
 
     def _with_kinks(self, found: list[Measured]) -> list[Measured]:
         """Look for kinks, which neither complex steps nor automatic differentiation see."""
