@@ -76,20 +76,26 @@ def test_a_derivative_that_changes_what_it_was_given_is_told_so(vjp: Any, what: 
     assert report.problems == (f"the vjp changes {what} in place",)
 
 
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x**2
+
+    @staticmethod
+    def backward(ctx: Any, u: Any) -> Any:
+        return 2 * u * ctx.saved_tensors[0]
+
+
 @pytest.mark.parametrize("library", ["cotangent", "argument"])
 def test_a_torch_backward_that_works_in_place_is_told_so(library: str) -> None:
-    class Square(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            ctx.save_for_backward(x)
-            return x**2
-
+    class InPlace(Square):
         @staticmethod
         def backward(ctx: Any, u: Any) -> Any:
             (x,) = ctx.saved_tensors
             return u.mul_(2 * x) if library == "cotangent" else u * x.mul_(2)
 
-    report = check(Square, torch.tensor(X))
+    report = check(InPlace, torch.tensor(X))
     assert report.cause == Cause.STALE_INPUT
     assert f"the vjp changes its {library}" in report.problems[0]
 
@@ -163,17 +169,6 @@ class Bare(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Any) -> Any:
         return x**2
-
-
-class Square(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:
-        ctx.save_for_backward(x)
-        return x**2
-
-    @staticmethod
-    def backward(ctx: Any, u: Any) -> Any:
-        return 2 * u * ctx.saved_tensors[0]
 
 
 @pytest.mark.parametrize(

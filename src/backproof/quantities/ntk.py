@@ -67,10 +67,7 @@ def ntk(
     block = check_whole("ntk", "block", block, 1)
     _check_arguments(net, x1, x2, kind)
     shape = _kernel_shape(net, x1, x1 if x2 is None else x2, kind)
-    if out is None:
-        _check_size(shape, itemsize(theta.vector), kind, memory)
-    elif tuple(out.shape) != shape:
-        raise ShapeError(f"ntk: out has shape {tuple(out.shape)}, expected {shape}.")
+    _check_room(shape, itemsize(theta.vector), kind, out, memory)
     kernel = _Kernel(net, theta, kind, KinkWatch("ntk"))
     if out is None and max(x1.shape[0], 0 if x2 is None else x2.shape[0]) <= block:
         result = kernel.whole(x1, x2)
@@ -79,6 +76,13 @@ def ntk(
         kernel.fill(result, x1, x2, block)
     kernel.watch.warn()
     return result if out is not None else in_library_of(theta.like, result)
+
+
+def _check_room(shape: tuple[int, ...], itemsize: int, kind: str, out: Any, memory: int | None) -> None:
+    if out is None:
+        _check_size(shape, itemsize, kind, memory)
+    elif tuple(out.shape) != shape:
+        raise ShapeError(f"ntk: out has shape {tuple(out.shape)}, expected {shape}.")
 
 
 def _check_arguments(net: Network, x1: Any, x2: Any, kind: str) -> None:
